@@ -1,0 +1,56 @@
+# The two commands that do all the set-up: `make up` (the platform, running) and `make test` (all that needs no platform).
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+STACK ?= dev
+export STACK
+PYTHON ?= python3
+RUN := .venv/bin/python
+SETUP := $(RUN) -m operations.setup
+
+.PHONY: help up down destroy preview test lint unit e2e bench lock clean
+
+help: ## what there is
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/make \1|\2/' | column -t -s'|'
+
+.venv/.ready: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed: make PYTHON=python3.11 …" >&2; exit 1; }
+	@mkdir -p .logs
+	@echo "making .venv (log: .logs/venv.log)"
+	@{ $(PYTHON) -m venv .venv && .venv/bin/pip install -r requirements-dev.txt; } > .logs/venv.log 2>&1 \
+	  || { tail -15 .logs/venv.log >&2; echo "error: .venv could not be made; read .logs/venv.log. On Debian, python3-venv must be installed; PIP_INDEX_URL names another package index." >&2; exit 1; }
+	@touch $@
+
+up: .venv/.ready ## set up whatever is missing and start the platform
+	@$(SETUP) up
+
+down: .venv/.ready ## stop the platform; all data stays
+	@./pipeline all stop --stack $(STACK)
+
+destroy: .venv/.ready ## remove the platform with all its data (asks first)
+	@if [ "$(YES)" != 1 ]; then read -r -p "Remove the stack $(STACK) with all its data? Type its name: " answer; [ "$$answer" = "$(STACK)" ] || { echo "nothing was removed"; exit 1; }; fi
+	@$(SETUP) destroy
+
+preview: .venv/.ready ## what an update would change, checked by the policies
+	@$(SETUP) preview
+
+tools: .venv/.ready
+	@$(SETUP) tools
+
+lint: .venv/.ready
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+
+test: tools lint ## lint, types, units, policies, previews, images and plugins: all that needs no running platform
+	@.venv/bin/pytest tests/unit tests/policies tests/preview tests/images tests/providers
+
+unit: .venv/.ready
+	@.venv/bin/pytest tests/unit
+
+e2e: tools ## the platform end to end, in a stack of its own
+	@.venv/bin/pytest tests/e2e
+
+bench: tools ## measure, and write docs/benchmarks.md
+	@$(RUN) -m operations.bench
+
+lock: .venv/.ready ## resolve pulled images to digests (needs the registries)
+	@$(RUN) -m operations.lock

@@ -1,0 +1,1 @@
+"""The platform as a Pulumi program: settings, contracts, images, containers, and one package a layer."""

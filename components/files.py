@@ -1,0 +1,16 @@
+"""Configuration files that stand beside a layer's code, filled in with few variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+
+def render(folder: Path, name: str, **variables: Any) -> str:
+    """The text of `folder`/files/`name` with its variables filled in. Raises jinja2.UndefinedError for a missing one."""
+    loader = jinja2.FileSystemLoader(folder / "files")
+    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
+                                     trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 (no HTML)
+    return environment.get_template(name).render(**variables)

@@ -1,0 +1,79 @@
+"""A PostgreSQL server, and what is declared in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_postgresql as postgresql
+
+from components.contracts import Database, Network
+from components.infrastructure.tables import DatabaseSpec
+from components.layer import Scope, child_of
+from components.service import SECRETS_FOLDER, Health, Limits, Port, Service, ServiceArgs
+
+ADMIN = "postgres"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresArgs:
+    """What a server is given: its administrator's password, and for each database its owner's."""
+
+    scope: Scope
+    network: Network
+    admin_password: pulumi.Output[str]
+    databases: Mapping[DatabaseSpec, pulumi.Output[str]]
+    port: int
+
+
+class Postgres(pulumi.ComponentResource):
+    """One PostgreSQL server; each database has a role of its own that owns it and that nobody else may enter.
+
+    Outputs: `databases` (Database by name).
+    """
+
+    databases: dict[str, Database]
+
+    def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("clinical:infrastructure:Postgres", name, None, opts)
+        scope = args.scope
+        connections = sum(spec.connections for spec in args.databases) + 20  # the rest: administrator, exporter, backup
+        service = Service(name, ServiceArgs(
+            scope=scope, network=args.network, image="postgres",
+            command=["docker-entrypoint.sh", "postgres", "-c", f"max_connections={connections}", "-c",
+                     "shared_buffers=64MB", "-c", "log_connections=off", "-c", "timezone=UTC"],
+            environment={"POSTGRES_USER": ADMIN, "POSTGRES_DB": "postgres",
+                         "POSTGRES_PASSWORD_FILE": f"{SECRETS_FOLDER}/admin-password"},
+            secrets={"admin-password": args.admin_password},
+            volumes={"data": "/var/lib/postgresql/data"},
+            writable=("/tmp", "/var/run/postgresql"),
+            ports=[Port(inside=5432, outside=args.port)],
+            # Over TCP: while a new cluster is being made the server listens on its socket alone.
+            health=Health(["pg_isready", "-h", "127.0.0.1", "-q", "-U", ADMIN], interval="2s"),
+            limits=Limits(memory_mb=512),
+            # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients to leave.
+            stop_signal="SIGINT", stop_grace_seconds=30), child_of(self))
+        self.databases = {spec.name: Database(host=service.host, port=5432, name=spec.name, user=spec.name, password=password)
+                          for spec, password in args.databases.items()}
+        if scope.keeps_data:
+            provider = postgresql.Provider(
+                f"{name}-provider", host=str(scope.platform.bind_address), port=args.port, username=ADMIN,
+                password=args.admin_password, sslmode="disable", superuser=True, connect_timeout=15,
+                opts=child_of(self, depends_on=list(service.ready)))
+            for spec, password in args.databases.items():
+                made = self._declare(spec, password, service, provider)
+                self.databases[spec.name] = Database(host=service.host, port=5432, name=spec.name, user=spec.name,
+                                                     password=password, ready=[*service.ready, *made])
+        self.register_outputs({"databases": list(self.databases)})
+
+    def _declare(self, spec: DatabaseSpec, password: pulumi.Output[str], service: Service,
+                 provider: postgresql.Provider) -> list[pulumi.Resource]:
+        options = child_of(self, provider=provider, depends_on=list(service.ready), deleted_with=service.data)
+        role = postgresql.Role(f"{spec.name}-role", name=spec.name, login=True, password=password, superuser=False,
+                               create_database=False, create_role=False, connection_limit=spec.connections, opts=options)
+        database = postgresql.Database(f"{spec.name}-database", name=spec.name, owner=role.name, encoding="UTF8", opts=options)
+        # PostgreSQL lets every role connect to a new database; an empty grant to PUBLIC takes that back.
+        closed = postgresql.Grant(f"{spec.name}-closed", database=database.name, role="public", object_type="database",
+                                  privileges=[], opts=options)
+        return [role, database, closed]

@@ -1,0 +1,71 @@
+"""What a machine must have before anything starts: every problem at once, each with what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+GIB = 1 << 30
+MEMORY_GIB = 4
+DISK_GIB = 12
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message says what is wrong, where, and what to do."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was found: total memory and free disk in bytes, whether Docker answers, whether it can be installed."""
+
+    memory: int
+    disk: int
+    docker_answers: bool
+    docker_installable: bool
+    docker_error: str = ""
+
+
+def machine(folder: Path, docker_error: str | None) -> Machine:
+    """Looks at this machine; `docker_error` is why Docker does not answer, None when it does."""
+    installable = os.geteuid() == 0 and shutil.which("apt-get") is not None and not os.environ.get("DOCKER_HOST")
+    return Machine(memory=total_memory(), disk=shutil.disk_usage(folder).free, docker_answers=docker_error is None,
+                   docker_installable=installable, docker_error=docker_error or "")
+
+
+def total_memory() -> int:
+    """The machine's memory in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def problems(found: Machine, wanted: Mapping[str, int], address: str, own: Iterable[int]) -> list[str]:
+    """Each problem in one sentence with its remedy. `wanted` are host ports by name; `own` those this stack holds now."""
+    faults = []
+    if found.memory < MEMORY_GIB * GIB:
+        faults.append(f"memory: {found.memory / GIB:.1f} GiB, and the platform needs {MEMORY_GIB} GiB; "
+                      "use a larger machine, or switch layers off (clinical:layers in the stack's configuration)")
+    if found.disk < DISK_GIB * GIB:
+        faults.append(f"disk: {found.disk / GIB:.1f} GiB free, and images and data need {DISK_GIB} GiB; free some "
+                      "(`docker system df` shows what Docker holds)")
+    if not found.docker_answers and not found.docker_installable:
+        faults.append(f"Docker does not answer ({found.docker_error}); start it, or set DOCKER_HOST; on Debian, "
+                      "`sudo make up` installs and starts it")
+    for name, port in sorted(wanted.items()):
+        if port not in set(own) and taken(address, port):
+            faults.append(f"port {port} ({name}) is used by another program; stop that, or move this stack: "
+                          "`pulumi config set clinical:portOffset 10000`")
+    return faults
+
+
+def taken(address: str, port: int) -> bool:
+    """Whether something on this machine listens on the port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""The management command and the set-up."""

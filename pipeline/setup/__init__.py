@@ -1,0 +1,1 @@
+"""What `make up` does before it hands over to the engine: one module a step."""

@@ -1,0 +1,126 @@
+"""Tests of the real platform: real engine, real Docker, in stacks of their own beside whatever else runs.
+
+One run at a time: a lock in the temporary folder. Whatever happens, all that a run made is removed afterwards, unless
+`--keep-failed` is given and a test failed. On failure the containers' logs are kept beside pulumi's in .logs/e2e/.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import docker
+from components.context import build_arguments, context_hash, host_arguments
+from tests.e2e.markers import Markers
+from tests.e2e.places import Place
+from tests.e2e.ports import free_offset
+from tests.e2e.stack import LOGS, Stack, remove_leftovers
+
+STACKS = pytest.StashKey[list[Stack]]()
+FAILED = pytest.StashKey[list[str]]()
+LOCK = "clinical-e2e.lock"
+OFFSET = 23_000
+CLIENT = Path(__file__).parent / "client"
+
+NewStack = Callable[..., Stack]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds --keep-failed."""
+    parser.addoption("--keep-failed", action="store_true", help="leave the stacks of a run with a failed test running")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepares what the run notes down."""
+    config.stash[STACKS], config.stash[FAILED] = [], []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Keeps the containers' logs as they are when a test fails, and says where they are."""
+    report: Any = yield
+    if report.failed:
+        item.config.stash[FAILED].append(item.nodeid)
+        for stack in item.config.stash[STACKS]:
+            stack.keep_logs()
+            report.sections.append(("logs", f"{stack.logs}: pulumi's output and every container's log"))
+    return report  # noqa: B901  # how a wrapper of pytest returns
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_lock() -> Iterator[None]:
+    """Lets one run at a time have this machine; a second ends at once and says why."""
+    with (Path(tempfile.gettempdir()) / LOCK).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            pytest.exit(f"another e2e run (process {lock.read().strip()}) is under way on this machine; "
+                        "wait until it ends, then start again", returncode=1)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@pytest.fixture(scope="session")
+def client(run_lock: None) -> Iterator[docker.DockerClient]:
+    """The Docker daemon, cleared of what earlier runs left behind."""
+    found = docker.from_env(timeout=180)
+    for stack in remove_leftovers(found):
+        print(f"removed what an earlier run left of the stack {stack}")
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def new_stack(client: docker.DockerClient, request: pytest.FixtureRequest) -> Iterator[NewStack]:
+    """Makes stacks, and removes each at the end of the run in whatever state it is."""
+    stacks = request.config.stash[STACKS]
+    LOGS.mkdir(parents=True, exist_ok=True)
+
+    def make(kind: str, config: Mapping[str, str] | None = None) -> Stack:
+        stacks.append(Stack(kind, free_offset(OFFSET + 1000 * len(stacks)), client, config))
+        return stacks[-1]
+
+    yield make
+    if request.config.getoption("--keep-failed") and request.config.stash[FAILED]:
+        for stack in stacks:
+            print(f"\nkept: {stack.name} in {stack.folder} (the next run removes it)")
+        return
+    for stack in stacks:
+        stack.remove()
+
+
+@pytest.fixture(scope="session")
+def platform(new_stack: NewStack) -> Stack:
+    """The platform, built and brought up once; the tests of the modules go on from each other's state."""
+    stack = new_stack("")
+    stack.up()
+    return stack
+
+
+@pytest.fixture(scope="session")
+def client_image(client: docker.DockerClient) -> str:
+    """An image with a client of every protocol, built once from Debian packages."""
+    tag = f"clinical-mlops/e2e-client:{context_hash(CLIENT, build_arguments())}"
+    client.images.build(path=str(CLIENT), tag=tag, buildargs={**host_arguments(), **build_arguments()}, rm=True)
+    return tag
+
+
+@pytest.fixture(params=["host", "network"])
+def place(request: pytest.FixtureRequest, platform: Stack, client_image: str) -> Place:
+    """Both places that clients of the platform stand in."""
+    return Place(platform, client_image if request.param == "network" else None)
+
+
+@pytest.fixture(scope="session")
+def markers(platform: Stack) -> Markers:
+    """A marker in every store of the platform."""
+    return Markers(platform)

@@ -1,0 +1,1 @@
+"""Pulumi's language host for Python; installed as a copy, apart from this checkout."""

@@ -1,0 +1,1 @@
+"""What the Python plugins share; installed beside each of them."""
