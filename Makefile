@@ -50,7 +50,7 @@ e2e: tools ## the platform end to end, in a stack of its own
 	@.venv/bin/pytest tests/e2e
 
 bench: tools ## measure, and write docs/benchmarks.md
-	@$(RUN) -m operations.bench
+	@$(RUN) -m tests.bench
 
 lock: .venv/.ready ## resolve pulled images to digests (needs the registries)
 	@$(RUN) -m operations.lock

@@ -13,7 +13,7 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 
-from components.context import build_arguments, context_hash
+from components.context import build_arguments, context_hash, host_arguments
 from components.lock import digest_of
 
 PROJECT_FOLDER = Path(__file__).parent.parent
@@ -108,12 +108,13 @@ class Catalog:
         # keep_locally: without it a destroy deletes images that other stacks of this machine use.
         if self.pulled(name):
             return docker.RemoteImage(f"{name}-image", name=self.reference(name), keep_locally=True)
-        arguments = build_arguments()
-        folder = self._folder(image)
+        arguments, folder = build_arguments(), self._folder(image)
+        # The host's proxies and registries may hold credentials, and change nothing about what is built.
         build = docker.RemoteImageBuildArgs(context=str(folder.relative_to(PROJECT_FOLDER)), dockerfile="Dockerfile",
-                                            build_args=arguments)
+                                            build_args=pulumi.Output.secret({**arguments, **host_arguments()}))
         return docker.RemoteImage(f"{name}-image", name=self.reference(name), build=build, keep_locally=True,
-                                  triggers={"context": context_hash(folder, arguments)})
+                                  triggers={"context": context_hash(folder, arguments)},
+                                  opts=pulumi.ResourceOptions(ignore_changes=["build"]))
 
     def _folder(self, image: Image) -> Path:
         return PROJECT_FOLDER / "images" / str(image.folder)

@@ -1,4 +1,4 @@
-"""What an image is built from, as one hash: the same on every machine, whoever owns the files and whenever they changed."""
+"""What an image is built from, as one hash: the same on every machine, whoever owns the files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ IMAGES_FOLDER = Path(__file__).parent.parent / "images"
 BASE_IMAGE = "clinical-mlops/base:bookworm"
 HASH_LENGTH = 12
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-REGISTRIES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "GOPROXY", "GONOSUMDB", "GOSUMDB", "GOPRIVATE",
-              "NPM_CONFIG_REGISTRY")
+REGISTRIES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "GOPROXY", "GONOSUMDB", "GOSUMDB",
+              "GOPRIVATE", "NPM_CONFIG_REGISTRY")
 
 
 def context_hash(folder: Path, arguments: Mapping[str, str]) -> str:
-    """Twelve hexadecimal digits over the names, contents and executable bits of a build context and its arguments."""
+    """Twelve hexadecimal digits over a build context (names, contents, executable bits) and its arguments."""
     digest = hashlib.sha256()
     for name, value in sorted(arguments.items()):
         digest.update(f"{name}={value}\0".encode())
@@ -32,18 +32,18 @@ def context_hash(folder: Path, arguments: Mapping[str, str]) -> str:
 
 
 def build_arguments() -> dict[str, str]:
-    """Build arguments of every image. The base's recipe is one, so that a changed base rebuilds what stands on it."""
+    """Build arguments of every image. The base's recipe is one: a changed base rebuilds what stands on it."""
     return {"BASE": BASE_IMAGE, "BASE_RECIPE": context_hash(IMAGES_FOLDER / "base", {})}
 
 
 def host_arguments(environment: Mapping[str, str] | None = None, home: Path | None = None) -> dict[str, str]:
-    """Build arguments that say how this host reaches package registries: proxies, indexes, and Maven's settings.
+    """Build arguments for how this host reaches package registries: proxies, indexes, Maven's settings.
 
-    No part of an image's hash: what is installed is pinned, wherever it comes from. They may hold credentials; the
-    recipes declare them in the build stage alone, which no image keeps.
+    No part of an image's hash: what is installed is pinned, wherever it comes from. They may hold
+    credentials; the recipes declare them in the build stage alone, which no image keeps.
     """
     environment, home = os.environ if environment is None else environment, home or Path.home()
-    found = {}
+    found: dict[str, str] = {}
     for name in PROXIES:
         value = environment.get(name) or environment.get(name.lower())
         if value:

@@ -87,7 +87,7 @@ class ServiceArgs(RunArgs):
     restart: Literal["unless-stopped", "on-failure"] = "unless-stopped"
     stop_signal: str = "SIGTERM"
     stop_grace_seconds: int = 10
-    ready_within: int = 300
+    ready_within: int = 180
 
 
 class _Run(pulumi.ComponentResource):

@@ -85,6 +85,8 @@ class LayerSettings(_Model):
     """The layers that must run for this one to run."""
     default_ports: ClassVar[Mapping[str, int]] = {}
     secrets: ClassVar[tuple[str, ...]] = ()
+    images: ClassVar[tuple[str, ...]] = ()
+    """The images of its services, by their names in the catalog; none for a layer without services."""
 
     _platform: Platform = PrivateAttr()
     _catalog: Catalog = PrivateAttr()
@@ -179,16 +181,16 @@ class Settings:
         """Checks `config` (full keys, values as Pulumi hands them over). Raises SettingsError with every fault."""
         values = {k.removeprefix(f"{NAMESPACE}:"): decoded(v) for k, v in config.items() if k.startswith(f"{NAMESPACE}:")}
         kinds = list(layer_kinds().values())
-        faults = list(_unknown(values, [Platform, *kinds]))
-        platform = _fill(Platform, values, faults)
-        layers = {kind: _fill(kind, values, faults) for kind in kinds}
-        if platform is not None:
-            catalog = Catalog(project, platform.images, platform.registry_mirror, platform.leave_out)
-            bound = [layer.bind(platform, catalog, stack) for layer in layers.values() if layer is not None]
-            faults += [*_across(platform, bound), *_switch_faults(platform), *_secret_faults(platform, kinds)]
-            if not faults:
-                return cls(platform, {type(layer): layer for layer in bound}, catalog)
-        raise SettingsError(stack, faults)
+        faults, broken = list(_unknown(values, [Platform, *kinds])), set[str]()
+        platform = _fill(Platform, values, faults, broken)
+        catalog = Catalog(project, platform.images, platform.registry_mirror, platform.leave_out)
+        layers = {kind: _fill(kind, values, faults, broken).bind(platform, catalog, stack) for kind in kinds}
+        across = [*_across(platform, list(layers.values())), *_switch_faults(platform), *_secret_faults(platform, kinds)]
+        # A fault that follows from a broken value's default would mislead.
+        faults += [fault for fault in across if not any(key in fault for key in broken)]
+        if faults:
+            raise SettingsError(stack, faults)
+        return cls(platform, layers, catalog)
 
 
 def decoded(value: Any) -> Any:
@@ -209,14 +211,17 @@ def keys_of(model: type[BaseModel]) -> dict[str, str]:
 M = TypeVar("M", bound=BaseModel)
 
 
-def _fill(model: type[M], values: Mapping[str, Any], faults: list[str]) -> M | None:
+def _fill(model: type[M], values: Mapping[str, Any], faults: list[str], broken: set[str]) -> M:
+    """The model from its keys; a key with a fault is noted as broken and has its default, so that the rest is checked, too."""
+    given = {key: values[key] for key in keys_of(model) if key in values}
     try:
-        return model.model_validate({k: values[k] for k in keys_of(model) if k in values})
+        return model.model_validate(given)
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_input=False):
             path = ".".join(str(part) for part in fault["loc"])
             faults.append(f"{NAMESPACE}:{path}: {fault['msg'][:1].lower() + fault['msg'][1:]}")
-        return None
+            broken.add(str(fault["loc"][0]))
+        return model.model_validate({key: value for key, value in given.items() if key not in broken})
 
 
 def _unknown(values: Mapping[str, Any], models: Iterable[type[BaseModel]]) -> Iterator[str]:

@@ -13,8 +13,6 @@ from components.files import render
 from components.layer import Scope, child_of
 from components.service import CONFIG_FOLDER, Health, Limits, Port, Service, ServiceArgs
 
-COMMANDER = "/opt/redis-commander/node_modules/redis-commander"
-
 
 @dataclass(frozen=True, kw_only=True)
 class RedisInsightArgs:
@@ -48,7 +46,7 @@ def insight(args: RedisInsightArgs) -> ServiceArgs:
         scope=args.scope, network=args.network, image="redis-insight",
         # The entrypoint reads no secret from a file, so a shell does before it becomes the server.
         command=["sh", f"{CONFIG_FOLDER}/start"],
-        environment={"RI_APP_PORT": "5540", "RI_APP_HOST": "0.0.0.0", "RI_REDIS_HOST": args.cache.host,  # noqa: S104
+        environment={"RI_APP_PORT": "5540", "RI_APP_HOST": "0.0.0.0", "RI_REDIS_HOST": args.cache.host,
                      "RI_REDIS_PORT": str(args.cache.port), "RI_REDIS_ALIAS": "features"},
         files={f"{CONFIG_FOLDER}/start": render(Path(__file__).parent, "redis-insight-start.sh")},
         secrets={"redis-password": args.cache.password, "encryption-key": args.password},
@@ -60,19 +58,17 @@ def insight(args: RedisInsightArgs) -> ServiceArgs:
 
 def commander(args: RedisInsightArgs) -> ServiceArgs:
     """redis-commander, with its login and the connection in a file that only it can read."""
-    folder = Path(__file__).parent
     settings = pulumi.Output.all(redis=args.cache.password, page=args.password).apply(lambda secret: json.dumps({
         "noSave": True, "noLogData": True,
-        "server": {"address": "0.0.0.0", "port": 8081,  # noqa: S104 (inside the container)
+        "server": {"address": "0.0.0.0", "port": 8081,
                    "httpAuth": {"username": "admin", "password": secret["page"]}},
         "connections": [{"label": "features", "host": args.cache.host, "port": args.cache.port, "dbIndex": 0,
                          "password": secret["redis"]}]}))
     return ServiceArgs(
         scope=args.scope, network=args.network, image="redis-commander",
-        command=["bash", f"{CONFIG_FOLDER}/start"],
-        files={f"{CONFIG_FOLDER}/start": render(folder, "redis-commander-start.sh", package=COMMANDER),
-               f"{CONFIG_FOLDER}/health": render(folder, "http-health.sh", port=8081, path="/healthcheck")},
-        secrets={"config.json": settings},
+        command=["redis-commander"],
+        files={f"{CONFIG_FOLDER}/health": render(Path(__file__).parent, "http-health.sh", port=8081, path="/healthcheck")},
+        secrets={"local.json": settings},
         ports=[Port(inside=8081, outside=args.port)],
         health=Health(["bash", f"{CONFIG_FOLDER}/health"], interval="3s"),
         limits=Limits(memory_mb=256, cpus=0.5), after=args.cache.ready)

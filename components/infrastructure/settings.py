@@ -18,6 +18,7 @@ class InfrastructureSettings(LayerSettings):
     default_ports: ClassVar[Mapping[str, int]] = {
         "minio": 9000, "minio-console": 9001, "postgres-mlflow": 5432, "postgres-airflow": 5433, "redis": 6379,
         "redis-insight": 5540, "zookeeper": 2181, "kafka": 9092, "kafka-ui": 8090}
+    images: ClassVar[tuple[str, ...]] = ("minio", "postgres", "redis", "redis-insight", "kafka", "kafka-ui")
     secrets: ClassVar[tuple[str, ...]] = (
         "minio-root", "redis", "redis-insight", "kafka-ui",
         *(f"{database.server}-admin" for database in DATABASES), *(f"{database.name}-database" for database in DATABASES),

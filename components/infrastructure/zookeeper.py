@@ -37,19 +37,21 @@ class Zookeeper(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ZookeeperArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("clinical:infrastructure:Zookeeper", name, None, opts)
-        folder = Path(__file__).parent
         nodes = [copy_name(name, i) for i in range(len(args.ports))]
-        configuration = render(folder, "zookeeper.properties", nodes=nodes, data=DATA)
-        services = [Service(node, ServiceArgs(
-            scope=args.scope, network=args.network, image="kafka",
-            command=["/opt/kafka/bin/zookeeper-server-start.sh", f"{CONFIG_FOLDER}/zookeeper.properties"],
-            environment={"KAFKA_HEAP_OPTS": "-Xms64m -Xmx128m", "LOG_DIR": "/tmp"},
-            files={f"{CONFIG_FOLDER}/zookeeper.properties": configuration, f"{DATA}/myid": f"{i + 1}\n",
-                   f"{CONFIG_FOLDER}/health": render(folder, "zookeeper-health.sh")},
-            volumes={"data": DATA},
-            ports=[Port(inside=2181, outside=port)],
-            health=Health(["bash", f"{CONFIG_FOLDER}/health"], interval="2s"),
-            limits=Limits(memory_mb=320, cpus=0.5)), child_of(self)) for i, (node, port) in enumerate(zip(nodes, args.ports))]
+        configuration = render(Path(__file__).parent, "zookeeper.properties", nodes=nodes, data=DATA)
+        services = [Service(node, self._service(args, i, configuration), child_of(self)) for i, node in enumerate(nodes)]
         self.connect = ",".join(f"{node}:2181" for node in nodes)
         self.ready = [container for service in services for container in service.ready]
         self.register_outputs({"connect": self.connect})
+
+    def _service(self, args: ZookeeperArgs, index: int, configuration: str) -> ServiceArgs:
+        return ServiceArgs(
+            scope=args.scope, network=args.network, image="kafka",
+            command=["/opt/kafka/bin/zookeeper-server-start.sh", f"{CONFIG_FOLDER}/zookeeper.properties"],
+            environment={"KAFKA_HEAP_OPTS": "-Xms64m -Xmx128m", "LOG_DIR": "/tmp"},
+            files={f"{CONFIG_FOLDER}/zookeeper.properties": configuration, f"{DATA}/myid": f"{index + 1}\n",
+                   f"{CONFIG_FOLDER}/health": render(Path(__file__).parent, "zookeeper-health.sh")},
+            volumes={"data": DATA},
+            ports=[Port(inside=2181, outside=args.ports[index])],
+            health=Health(["bash", f"{CONFIG_FOLDER}/health"], interval="2s"),
+            limits=Limits(memory_mb=320, cpus=0.5))

@@ -1,1 +1,1 @@
-"""Set-up of a machine and a stack, in one command that can be repeated at any time."""
+"""What `make up` does before it hands over to the engine: one module a step."""

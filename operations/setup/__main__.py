@@ -34,7 +34,7 @@ LOGS = FOLDER / ".logs"
 def own_ports(stack: str) -> set[int]:
     """Host ports that containers of this stack hold already."""
     client = docker.from_env(timeout=30)
-    labels = {"label": [f"clinical.project={PROJECT}", f"clinical.stack={stack}"]}
+    labels: dict[str, str | list[str] | bool] = {"label": [f"clinical.project={PROJECT}", f"clinical.stack={stack}"]}
     found = [binding for container in client.containers.list(filters=labels)
              for bindings in (container.ports or {}).values() for binding in bindings or []]
     return {int(binding["HostPort"]) for binding in found}

@@ -9,13 +9,13 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
-import docker
 from components.context import build_arguments, context_hash, host_arguments
 from tests.e2e.markers import Markers
 from tests.e2e.places import Place
@@ -33,7 +33,9 @@ NewStack = Callable[..., Stack]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds --keep-failed."""
-    parser.addoption("--keep-failed", action="store_true", help="leave the stacks of a run with a failed test running")
+    parser.addoption(
+        "--keep-failed", action="store_true", help="leave the stacks of a run with a failed test running"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     """Keeps the containers' logs as they are when a test fails, and says where they are."""
     report: Any = yield
     if report.failed:
@@ -50,7 +52,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         for stack in item.config.stash[STACKS]:
             stack.keep_logs()
             report.sections.append(("logs", f"{stack.logs}: pulumi's output and every container's log"))
-    return report  # noqa: B901  # how a wrapper of pytest returns
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,8 +63,11 @@ def run_lock() -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            pytest.exit(f"another e2e run (process {lock.read().strip()}) is under way on this machine; "
-                        "wait until it ends, then start again", returncode=1)
+            pytest.exit(
+                f"another e2e run (process {lock.read().strip()}) is under way on this machine; "
+                "wait until it ends, then start again",
+                returncode=1,
+            )
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -110,7 +115,9 @@ def platform(new_stack: NewStack) -> Stack:
 def client_image(client: docker.DockerClient) -> str:
     """An image with a client of every protocol, built once from Debian packages."""
     tag = f"clinical-mlops/e2e-client:{context_hash(CLIENT, build_arguments())}"
-    client.images.build(path=str(CLIENT), tag=tag, buildargs={**host_arguments(), **build_arguments()}, rm=True)
+    client.images.build(
+        path=str(CLIENT), tag=tag, buildargs={**host_arguments(), **build_arguments()}, rm=True
+    )
     return tag
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 import psycopg
 import redis
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from components.infrastructure.tables import DATABASES
 from tests.e2e.probes import s3_client
 from tests.e2e.stack import Stack
 
-BUCKET, KEY, TOPIC, PARTITION, ZNODE = "bronze", "marker", "dead-letter", 0, "/marker"
+BUCKET, KEY, TOPIC, ZNODE = "bronze", "marker", "dead-letter", "/marker"
 ZOOKEEPER_SHELL = ("/opt/kafka/bin/zookeeper-shell.sh", "localhost:2181")
 
 
@@ -27,28 +28,33 @@ class Markers:
                 connection.execute("CREATE TABLE marker (value text)")
                 connection.execute("INSERT INTO marker VALUES (%s)", (self.value,))
         self._redis().set(KEY, self.value)
-        errors: list[object] = []
+        written: list[Any] = []
         producer = Producer({"bootstrap.servers": self._kafka, "acks": "all"})
-        producer.produce(TOPIC, self.value.encode(), partition=PARTITION, on_delivery=lambda e, _: errors.append(e))
+        producer.produce(TOPIC, self.value.encode(), on_delivery=lambda error, message: written.append(error or message))
         producer.flush(40)
-        assert errors == [None], f"the marker did not reach Kafka: {errors}"
+        assert isinstance(written[0], Message), f"the marker did not reach Kafka: {written}"
+        self._place = TopicPartition(TOPIC, written[0].partition() or 0, written[0].offset() or 0)
         stack.execute("zookeeper", *ZOOKEEPER_SHELL, "create", ZNODE, self.value)
 
     def missing(self) -> list[str]:
         """The stores that do not hold the marker any more."""
-        held = {"minio": self._s3().get_object(Bucket=BUCKET, Key=KEY)["Body"].read().decode(),
-                "redis": self._redis().get(KEY), "kafka": self._first_records(),
-                "zookeeper": self.stack.execute("zookeeper", *ZOOKEEPER_SHELL, "get", ZNODE)}
+        held = {
+            "minio": self._s3().get_object(Bucket=BUCKET, Key=KEY)["Body"].read().decode(),
+            "redis": self._redis().get(KEY),
+            "kafka": self._record(),
+            "zookeeper": self.stack.execute("zookeeper", *ZOOKEEPER_SHELL, "get", ZNODE),
+        }
         for spec in DATABASES:
             with self._sql(spec.name, spec.server) as connection:
                 held[spec.server] = str(connection.execute("SELECT value FROM marker").fetchall())
         return [store for store, content in held.items() if self.value not in str(content)]
 
-    def _first_records(self) -> list[str]:
+    def _record(self) -> str:
         consumer = Consumer({"bootstrap.servers": self._kafka, "group.id": "markers", "enable.auto.commit": False})
         try:
-            consumer.assign([TopicPartition(TOPIC, PARTITION, 0)])
-            return [m.value().decode() for m in consumer.consume(1, timeout=30) if not m.error()]
+            consumer.assign([self._place])
+            message = consumer.poll(30)
+            return str(message.value()) if message and not message.error() else "nothing"
         finally:
             consumer.close()
 
@@ -56,13 +62,23 @@ class Markers:
     def _kafka(self) -> str:
         return f"127.0.0.1:{self.stack.port('kafka')}"
 
-    def _s3(self):  # type: ignore[no-untyped-def]  # boto3 makes its clients' classes at run time
-        return s3_client(f"http://127.0.0.1:{self.stack.port('minio')}", "storage-operator",
-                         self.stack.secrets["lake-storage-operator"])
+    def _s3(self) -> Any:  # boto3 makes its clients' classes at run time
+        return s3_client(
+            f"http://127.0.0.1:{self.stack.port('minio')}",
+            "storage-operator",
+            self.stack.secrets["lake-storage-operator"],
+        )
 
     def _sql(self, name: str, server: str) -> psycopg.Connection:
-        return psycopg.connect(host="127.0.0.1", port=self.stack.port(server), user=name, dbname=name,
-                               password=self.stack.secrets[f"{name}-database"])
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=self.stack.port(server),
+            user=name,
+            dbname=name,
+            password=self.stack.secrets[f"{name}-database"],
+        )
 
     def _redis(self) -> redis.Redis:
-        return redis.Redis(port=self.stack.port("redis"), password=self.stack.secrets["redis"], decode_responses=True)
+        return redis.Redis(
+            port=self.stack.port("redis"), password=self.stack.secrets["redis"], decode_responses=True
+        )

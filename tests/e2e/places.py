@@ -13,8 +13,13 @@ from tests.e2e import probes
 from tests.e2e.stack import Stack
 
 INSIDE: Mapping[str, tuple[str, int]] = {
-    "minio": ("minio", 9000), "postgres-mlflow": ("postgres-mlflow", 5432), "postgres-airflow": ("postgres-airflow", 5432),
-    "redis": ("redis", 6379), "zookeeper": ("zookeeper", 2181), "kafka": ("kafka", 29092)}
+    "minio": ("minio", 9000),
+    "postgres-mlflow": ("postgres-mlflow", 5432),
+    "postgres-airflow": ("postgres-airflow", 5432),
+    "redis": ("redis", 6379),
+    "zookeeper": ("zookeeper", 2181),
+    "kafka": ("kafka", 29092),
+}
 """Host and port of each service on the network."""
 PROBES_INSIDE = "/probes.py"
 
@@ -39,10 +44,26 @@ class Place:
         """Runs a probe here and returns what it found."""
         if self.image is None:
             return probes.PROBES[probe](**arguments)
-        command = ["docker", "run", "--rm", "--interactive", "--network", self.stack.named("network"),
-                   "--label", f"clinical.stack={self.stack.name}",
-                   "--volume", f"{Path(probes.__file__).resolve()}:{PROBES_INSIDE}:ro", self.image, "python3", PROBES_INSIDE]
-        done = subprocess.run(command, input=json.dumps({"probe": probe, "arguments": arguments}), text=True,
-                              capture_output=True)
+        command = [
+            "docker",
+            "run",
+            "--rm",
+            "--interactive",
+            "--network",
+            self.stack.named("network"),
+            "--label",
+            f"clinical.stack={self.stack.name}",
+            "--volume",
+            f"{Path(probes.__file__).resolve()}:{PROBES_INSIDE}:ro",
+            self.image,
+            "python3",
+            PROBES_INSIDE,
+        ]
+        done = subprocess.run(
+            command,
+            input=json.dumps({"probe": probe, "arguments": arguments}),
+            text=True,
+            capture_output=True,
+        )
         assert done.returncode == 0, f"the probe {probe} failed on the network:\n{done.stderr[-3000:]}"
         return json.loads(done.stdout)

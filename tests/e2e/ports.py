@@ -17,7 +17,9 @@ def free_offset(wanted: int) -> int:
     for offset in range(wanted, LARGEST, STEP):
         if all_free(port + offset for port in ports):
             return offset
-    raise RuntimeError(f"no port offset from {wanted} to {LARGEST} has all of {sorted(ports)} free on this machine")
+    raise RuntimeError(
+        f"no port offset from {wanted} to {LARGEST} has all of {sorted(ports)} free on this machine"
+    )
 
 
 def all_free(ports: Iterable[int]) -> bool:

@@ -10,6 +10,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 SEED = "probe/seed"
@@ -25,8 +26,14 @@ def s3_client(endpoint: str, user: str | None, secret: str | None) -> Any:
     options: dict[str, Any] = {"s3": {"addressing_style": "path"}, "retries": {"max_attempts": 2}}
     if user is None:
         options["signature_version"] = UNSIGNED
-    return boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=user,
-                        aws_secret_access_key=secret, config=Config(**options))
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=user,
+        aws_secret_access_key=secret,
+        config=Config(**options),
+    )
 
 
 def allowed(call: Callable[[], Any]) -> bool:
@@ -44,8 +51,15 @@ def allowed(call: Callable[[], Any]) -> bool:
 
 def s3(endpoint: str, users: Mapping[str, str], buckets: Sequence[str]) -> dict[str, dict[str, list[str]]]:
     """What each user (name to secret; "" is the anonymous one) may do in each bucket: list, read, write, delete."""
-    return {user: {bucket: _may(s3_client(endpoint, user or None, secret or None), bucket, f"probe/{user or 'anonymous'}")
-                   for bucket in buckets} for user, secret in users.items()}
+    return {
+        user: {
+            bucket: _may(
+                s3_client(endpoint, user or None, secret or None), bucket, f"probe/{user or 'anonymous'}"
+            )
+            for bucket in buckets
+        }
+        for user, secret in users.items()
+    }
 
 
 def _may(client: Any, bucket: str, key: str) -> list[str]:
@@ -53,20 +67,33 @@ def _may(client: Any, bucket: str, key: str) -> list[str]:
         "list": lambda: client.list_objects_v2(Bucket=bucket, MaxKeys=1),
         "read": lambda: client.get_object(Bucket=bucket, Key=SEED)["Body"].read(),
         "write": lambda: client.put_object(Bucket=bucket, Key=key, Body=b"probe"),
-        "delete": lambda: client.delete_object(Bucket=bucket, Key=key)}
+        "delete": lambda: client.delete_object(Bucket=bucket, Key=key),
+    }
     return [name for name, call in calls.items() if allowed(call)]
 
 
 def s3_beyond(endpoint: str, users: Mapping[str, str], bucket: str) -> dict[str, list[str]]:
     """What of the administrator's work each user may do: make a bucket, open one to the world."""
-    document = json.dumps({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}]})
+    document = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": "*",
+                    "Action": "s3:GetObject",
+                    "Resource": f"arn:aws:s3:::{bucket}/*",
+                }
+            ],
+        }
+    )
     found: dict[str, list[str]] = {}
     for user, secret in users.items():
         client = s3_client(endpoint, user, secret)
         calls: dict[str, Callable[[], Any]] = {
-            "make a bucket": lambda c=client: c.create_bucket(Bucket="probe-bucket"),
-            "open a bucket": lambda c=client: c.put_bucket_policy(Bucket=bucket, Policy=document)}
+            "make a bucket": partial(client.create_bucket, Bucket="probe-bucket"),
+            "open a bucket": partial(client.put_bucket_policy, Bucket=bucket, Policy=document),
+        }
         found[user] = [name for name, call in calls.items() if allowed(call)]
     return found
 
@@ -78,8 +105,9 @@ def sql(host: str, port: int, user: str, password: str, databases: Sequence[str]
     found = {}
     for database in databases:
         try:
-            with psycopg.connect(host=host, port=port, user=user, password=password, dbname=database,
-                                 connect_timeout=10) as connection:
+            with psycopg.connect(
+                host=host, port=port, user=user, password=password, dbname=database, connect_timeout=10
+            ) as connection:
                 connection.execute("SELECT 1")
             found[database] = "open"
         except psycopg.OperationalError as error:
@@ -97,9 +125,18 @@ def role(host: str, port: int, user: str, password: str, database: str) -> dict[
         row = connection.execute(
             "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolconnlimit, pg_get_userbyid(datdba), "
             "pg_encoding_to_char(encoding) FROM pg_roles, pg_database WHERE rolname = current_user AND datname = %s",
-            (database,)).fetchone()
+            (database,),
+        ).fetchone()
     assert row is not None
-    names = ("superuser", "creates databases", "creates roles", "replicates", "connections", "owner", "encoding")
+    names = (
+        "superuser",
+        "creates databases",
+        "creates roles",
+        "replicates",
+        "connections",
+        "owner",
+        "encoding",
+    )
     return dict(zip(names, row, strict=True))
 
 
@@ -123,7 +160,7 @@ def kafka_round_trip(bootstrap: str, topic: str, text: str) -> str:
         message = consumer.poll(30)
         if message is None or message.error():
             raise RuntimeError(f"{bootstrap} gave no record back: {message and message.error()}")
-        return str(message.value().decode())
+        return str((message.value() or b"").decode())
     finally:
         consumer.close()
 
@@ -133,18 +170,28 @@ def kafka_undeclared(bootstrap: str, topic: str) -> dict[str, Any]:
     from confluent_kafka import Producer
 
     errors: list[Any] = []
-    producer = Producer({"bootstrap.servers": bootstrap, "message.timeout.ms": 4000,
-                         "topic.metadata.propagation.max.ms": 1000})
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "message.timeout.ms": 4000,
+            "topic.metadata.propagation.max.ms": 1000,
+        }
+    )
     producer.produce(topic, b"probe", on_delivery=lambda error, _: errors.append(error))
     producer.flush(30)
-    return {"error": str(errors[0]) if errors and errors[0] else "", "topics": list(producer.list_topics(timeout=20).topics)}
+    return {
+        "error": str(errors[0]) if errors and errors[0] else "",
+        "topics": list(producer.list_topics(timeout=20).topics),
+    }
 
 
 def redis(host: str, port: int, password: str | None) -> str:
     """`ok` when a value could be written and read back, else what Redis answers."""
     import redis as client
 
-    connection = client.Redis(host=host, port=port, password=password, socket_timeout=10, decode_responses=True)
+    connection = client.Redis(
+        host=host, port=port, password=password, socket_timeout=10, decode_responses=True
+    )
     try:
         connection.set("probe", "value")
         answer = connection.get("probe")
@@ -162,7 +209,9 @@ def zookeeper(host: str, port: int) -> str:
 
 
 PROBES: Mapping[str, Callable[..., Any]] = {
-    probe.__name__: probe for probe in (s3, s3_beyond, sql, role, kafka_round_trip, kafka_undeclared, redis, zookeeper)}
+    probe.__name__: probe
+    for probe in (s3, s3_beyond, sql, role, kafka_round_trip, kafka_undeclared, redis, zookeeper)
+}
 
 
 if __name__ == "__main__":

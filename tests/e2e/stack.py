@@ -13,18 +13,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import docker
+import yaml
+from docker.models.containers import Container
+
 import toolchain
 from components.settings import layer_kinds
-from docker.models.containers import Container
 
 TREE = Path(__file__).parents[2]
 LOGS = TREE / ".logs" / "e2e"
-FOLDER_PREFIX = "clinical-e2e-"
+FOLDER_PREFIX = f"clinical-e2e-{os.getpid()}-"
+"""Folders of this process; the number tells a later run whether anybody still uses one."""
 NAME_PREFIX = "e2e-"
+IMAGE_LABEL = "clinical.e2e"
+"""Marks images that only tests make; none outlives its run."""
 LAST_LINES = 40
+
+Filters = dict[str, str | list[str] | bool]
 
 
 class Failed(AssertionError):
@@ -34,15 +39,21 @@ class Failed(AssertionError):
 class Stack:
     """One throw-away stack. `secrets` holds its generated passwords by name, `offset` what its ports are moved by."""
 
-    def __init__(self, kind: str, offset: int, client: docker.DockerClient, config: Mapping[str, str] | None = None) -> None:
-        self.name = f"{NAME_PREFIX}{kind}-{secrets.token_hex(3)}" if kind else f"{NAME_PREFIX}{secrets.token_hex(4)}"
+    def __init__(
+        self, kind: str, offset: int, client: docker.DockerClient, config: Mapping[str, str] | None = None
+    ) -> None:
+        self.name = (
+            f"{NAME_PREFIX}{kind}-{secrets.token_hex(3)}" if kind else f"{NAME_PREFIX}{secrets.token_hex(4)}"
+        )
         self.offset, self.client = offset, client
         self.logs = LOGS / self.name
         self.logs.mkdir(parents=True, exist_ok=True)
         self.project = yaml.safe_load((TREE / "Pulumi.yaml").read_text())
         self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         (self.folder / "state").mkdir()
-        self.secrets = {name: secrets.token_hex(16) for kind_ in layer_kinds().values() for name in kind_.secrets}
+        self.secrets = {
+            name: secrets.token_hex(16) for kind_ in layer_kinds().values() for name in kind_.secrets
+        }
         self._runs = 0
         self._write_project()
         self.pulumi("stack", "init", self.name)
@@ -51,17 +62,28 @@ class Stack:
 
     def _write_project(self) -> None:
         # A project file beside the tree's own, for the same program, so that the stack's configuration stays out of it.
-        project = {**self.project, "main": str(TREE),
-                   "runtime": {"name": "python", "options": {"virtualenv": str(TREE / ".venv")}}}
+        project = {
+            **self.project,
+            "main": str(TREE),
+            "runtime": {"name": "python", "options": {"virtualenv": str(TREE / ".venv")}},
+        }
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables that `pulumi` runs with; nothing of the user's own stacks."""
-        own = {k: v for k, v in os.environ.items()
-               if not k.startswith(("PULUMI_CONFIG", "PULUMI_BACKEND", "PULUMI_STACK", "PULUMI_ACCESS"))}
-        return {**own, **toolchain.environment(), "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
-                "PULUMI_CONFIG_PASSPHRASE": self.name, "NO_COLOR": "1"}
+        own = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("PULUMI_CONFIG", "PULUMI_BACKEND", "PULUMI_STACK", "PULUMI_ACCESS"))
+        }
+        return {
+            **own,
+            **toolchain.environment(),
+            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": self.name,
+            "NO_COLOR": "1",
+        }
 
     def configure(self, values: Mapping[str, str]) -> None:
         """Sets `clinical:<key>`; a key may be a path (`layers.storage`, `leaveOut[0]`)."""
@@ -85,9 +107,18 @@ class Stack:
         """Runs `pulumi` in the background, in a process group of its own as a terminal would; yields it and its log."""
         self._runs += 1
         log = self.logs / f"{self._runs:02}-{'-'.join(a for a in arguments[:2] if not a.startswith('-'))}.log"
-        with log.open("wb") as output, subprocess.Popen(
-                self.command(*arguments), cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, start_new_session=True) as process:
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                self.command(*arguments),
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            ) as process,
+        ):
             try:
                 yield process, log
             except BaseException:
@@ -102,7 +133,9 @@ class Stack:
         if (status != 0) is not fails:
             end = "\n".join(text.splitlines()[-LAST_LINES:])
             wanted = "succeeded, it should have failed" if fails else f"ended with status {status}"
-            raise Failed(f"pulumi {' '.join(arguments[:2])} of {self.name} {wanted}; log {log}, its end:\n{end}")
+            raise Failed(
+                f"pulumi {' '.join(arguments[:2])} of {self.name} {wanted}; log {log}, its end:\n{end}"
+            )
         return text
 
     def up(self, *options: str) -> str:
@@ -111,7 +144,9 @@ class Stack:
 
     def refresh(self, *urns: str) -> str:
         """Reads the given resources, or all, from where they really are."""
-        return self.pulumi("refresh", "--yes", "--skip-preview", *(part for urn in urns for part in ("--target", urn)))
+        return self.pulumi(
+            "refresh", "--yes", "--skip-preview", *(part for urn in urns for part in ("--target", urn))
+        )
 
     def destroy(self) -> str:
         """Removes everything of the stack."""
@@ -129,8 +164,11 @@ class Stack:
 
     def container_urns(self) -> dict[str, str]:
         """The URN of each container, by service."""
-        return {r["urn"].rpartition("::")[2]: r["urn"] for r in self.state()["deployment"].get("resources", [])
-                if r["type"] == "docker:index/container:Container"}
+        return {
+            r["urn"].rpartition("::")[2]: r["urn"]
+            for r in self.state()["deployment"].get("resources", [])
+            if r["type"] == "docker:index/container:Container"
+        }
 
     def locked(self) -> bool:
         """Whether an update that was cut off holds the stack."""
@@ -142,23 +180,37 @@ class Stack:
 
     def port(self, name: str) -> int:
         """A published port."""
-        return next(kind.default_ports[name] for kind in layer_kinds().values() if name in kind.default_ports) + self.offset
+        return (
+            next(kind.default_ports[name] for kind in layer_kinds().values() if name in kind.default_ports)
+            + self.offset
+        )
 
     def containers(self) -> dict[str, Container]:
         """Every container of the platform's services, running or not, by service."""
-        found = self.client.containers.list(all=True, filters={"label": [f"clinical.stack={self.name}", "clinical.service"]})
+        found = self.client.containers.list(
+            all=True, filters={"label": [f"clinical.stack={self.name}", "clinical.service"]}
+        )
         return {container.labels["clinical.service"]: container for container in found}
 
     def unhealthy(self) -> dict[str, str]:
         """Services that are not running and healthy, and what they are instead."""
         states = {service: c.attrs["State"] for service, c in self.containers().items()}
-        return {service: f"{s['Status']}, {s.get('Health', {}).get('Status', 'no health check')}"
-                for service, s in states.items() if s["Status"] != "running" or s.get("Health", {}).get("Status") != "healthy"}
+        return {
+            service: f"{s['Status']}, {s.get('Health', {}).get('Status', 'no health check')}"
+            for service, s in states.items()
+            if s["Status"] != "running" or s.get("Health", {}).get("Status") != "healthy"
+        }
+
+    def images_outside(self, prefix: str) -> dict[str, list[str]]:
+        """Services whose image has no name that begins with `prefix`, and the names that it has."""
+        tags = {service: c.image.tags if c.image else [] for service, c in self.containers().items()}
+        return {service: names for service, names in tags.items() if not any(name.startswith(prefix) for name in names)}
 
     def execute(self, service: str, *command: str) -> str:
         """Runs a command in a service's container and returns its output. Raises AssertionError when it fails."""
         status, output = self.containers()[service].exec_run(list(command))
-        text = str(output.decode(errors="replace"))
+        assert isinstance(output, bytes)
+        text = output.decode(errors="replace")
         assert status == 0, f"{' '.join(command)} in {service} ended with {status}: {text[-2000:]}"
         return text
 
@@ -171,9 +223,9 @@ class Stack:
     def remove(self) -> None:
         """Removes whatever is left, also by force, and the stack's folder."""
         if any((self.folder / "state").rglob(f"{self.name}.json")):
-            if self.locked():
-                self.pulumi("cancel", "--yes")
             try:
+                if self.locked():
+                    self.pulumi("cancel", "--yes")
                 self.pulumi("destroy", "--yes", "--skip-preview", "--continue-on-error")
             except Failed as failure:
                 (self.logs / "destroy-failed.txt").write_text(str(failure))
@@ -183,17 +235,24 @@ class Stack:
 
 def left(client: docker.DockerClient, stack: str) -> list[str]:
     """What Docker still holds of a stack: containers, volumes and networks, by label and by name."""
-    by_label = {"label": f"clinical.stack={stack}"}
-    by_name = {"name": f"-{stack}-"}
-    found = [f"{kind} {thing.name}" for filters in (by_label, by_name) for kind, things in (
-        ("container", client.containers.list(all=True, filters=filters)), ("volume", client.volumes.list(filters=filters)),
-        ("network", client.networks.list(filters=filters))) for thing in things]
+    by_label: Filters = {"label": f"clinical.stack={stack}"}
+    by_name: Filters = {"name": f"-{stack}-"}
+    found = [
+        f"{kind} {thing.name}"
+        for filters in (by_label, by_name)
+        for kind, things in (
+            ("container", client.containers.list(all=True, filters=filters)),
+            ("volume", client.volumes.list(filters=filters)),
+            ("network", client.networks.list(filters=filters)),
+        )
+        for thing in things
+    ]
     return sorted(set(found))
 
 
 def remove_by_label(client: docker.DockerClient, stack: str) -> None:
     """Forced removal of all that carries the stack's label."""
-    filters = {"label": f"clinical.stack={stack}"}
+    filters: Filters = {"label": f"clinical.stack={stack}"}
     for container in client.containers.list(all=True, filters=filters):
         container.remove(force=True, v=True)
     for volume in client.volumes.list(filters=filters):
@@ -202,15 +261,25 @@ def remove_by_label(client: docker.DockerClient, stack: str) -> None:
         network.remove()
 
 
+def remove_images(client: docker.DockerClient) -> None:
+    """Removes the images that only tests make."""
+    for image in client.images.list(filters={"label": IMAGE_LABEL}):
+        client.images.remove(str(image.id), force=True)
+
+
 def remove_leftovers(client: docker.DockerClient) -> list[str]:
     """Removes what runs before this one left behind; returns the names of their stacks. Call it under the run lock."""
     label = "clinical.stack"
-    things = [*(c.labels for c in client.containers.list(all=True, filters={"label": label})),
-              *(v.attrs["Labels"] for v in client.volumes.list(filters={"label": label})),
-              *(n.attrs["Labels"] for n in client.networks.list(filters={"label": label}))]
+    things = [
+        *(c.labels for c in client.containers.list(all=True, filters={"label": label})),
+        *(v.attrs["Labels"] for v in client.volumes.list(filters={"label": label})),
+        *(n.attrs["Labels"] for n in client.networks.list(filters={"label": label})),
+    ]
     stacks = sorted({labels[label] for labels in things if labels[label].startswith(NAME_PREFIX)})
     for stack in stacks:
         remove_by_label(client, stack)
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
-        shutil.rmtree(folder, ignore_errors=True)
+    remove_images(client)
+    for folder in Path(tempfile.gettempdir()).glob("clinical-e2e-*-*"):
+        if not Path("/proc", folder.name.split("-")[2]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
     return stacks

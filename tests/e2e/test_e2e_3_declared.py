@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
 from components.infrastructure.tables import BUCKETS, DAY_MS, TOPICS
 from components.storage.layer import VERSIONED, Rule, rules
@@ -18,23 +18,42 @@ from tests.e2e.stack import Stack
 @pytest.fixture(scope="module")
 def root(platform: Stack) -> Any:
     """The object store, as its administrator."""
-    return s3_client(f"http://127.0.0.1:{platform.port('minio')}", "lake-root", platform.secrets["minio-root"])
+    return s3_client(
+        f"http://127.0.0.1:{platform.port('minio')}", "lake-root", platform.secrets["minio-root"]
+    )
 
 
 def test_topics_are_as_the_table_says(platform: Stack) -> None:
     """Partitions, replication, clean-up, retention and write safety of every topic, and no topic besides."""
     admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{platform.port('kafka')}"})
-    listed = {name: topic for name, topic in admin.list_topics(timeout=20).topics.items() if not name.startswith("__")}
+    listed = {
+        name: topic
+        for name, topic in admin.list_topics(timeout=20).topics.items()
+        if not name.startswith("__")
+    }
     answers = admin.describe_configs([ConfigResource(ResourceType.TOPIC, name) for name in listed])
     found = {}
     for resource, answer in answers.items():
         settings = {name: entry.value for name, entry in answer.result(timeout=20).items()}
         partitions = listed[resource.name].partitions
         retention = settings["retention.ms"] if settings["cleanup.policy"] == "delete" else None
-        found[resource.name] = (len(partitions), {len(p.replicas) for p in partitions.values()},
-                                settings["cleanup.policy"], retention, settings["min.insync.replicas"])
-    assert found == {spec.name: (spec.small, {1}, "delete" if spec.days else "compact",
-                                 str(spec.days * DAY_MS) if spec.days else None, "1") for spec in TOPICS}
+        found[resource.name] = (
+            len(partitions),
+            {len(p.replicas) for p in partitions.values()},
+            settings["cleanup.policy"],
+            retention,
+            settings["min.insync.replicas"],
+        )
+    assert found == {
+        spec.name: (
+            spec.small,
+            {1},
+            "delete" if spec.days else "compact",
+            str(spec.days * DAY_MS) if spec.days else None,
+            "1",
+        )
+        for spec in TOPICS
+    }
 
 
 def test_buckets_are_private_and_no_more_than_declared(root: Any) -> None:
@@ -47,8 +66,9 @@ def test_buckets_are_private_and_no_more_than_declared(root: Any) -> None:
 
 def test_versioning_is_on_where_nothing_may_be_lost(root: Any) -> None:
     """Versions are kept in the declared buckets alone, and an overwritten object can be read back there."""
-    assert [b for b in BUCKETS if root.get_bucket_versioning(Bucket=b).get("Status") == "Enabled"] == \
-        [b for b in BUCKETS if b in VERSIONED]
+    assert [b for b in BUCKETS if root.get_bucket_versioning(Bucket=b).get("Status") == "Enabled"] == [
+        b for b in BUCKETS if b in VERSIONED
+    ]
     for bucket in VERSIONED:
         first = root.put_object(Bucket=bucket, Key="versioned", Body=b"first")["VersionId"]
         root.put_object(Bucket=bucket, Key="versioned", Body=b"second")
@@ -67,9 +87,15 @@ def test_lifecycle_rules_are_the_declared_ones(root: Any) -> None:
         for rule in answer:
             assert rule["Status"] == "Enabled", rule
             assert rule.get("Filter", {}).get("Prefix", "") == "" and rule.get("Prefix", "") == "", rule
-            found.append(Rule(name=rule["ID"], bucket=bucket, expire_days=rule.get("Expiration", {}).get("Days"),
-                              old_versions_days=rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays")))
-    declared = list(rules(StorageSettings()))
+            found.append(
+                Rule(
+                    name=rule["ID"],
+                    bucket=bucket,
+                    expire_days=rule.get("Expiration", {}).get("Days"),
+                    old_versions_days=rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays"),
+                )
+            )
+    declared = list(rules(StorageSettings.model_validate({})))
     assert sorted(found, key=lambda r: r.bucket) == sorted(declared, key=lambda r: r.bucket)
 
 

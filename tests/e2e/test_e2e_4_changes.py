@@ -47,7 +47,9 @@ def test_every_container_can_be_replaced(platform: Stack, markers: Markers) -> N
     assert_whole(platform, markers)
 
 
-def test_stopped_layers_keep_their_data_and_an_interrupted_start_goes_on(platform: Stack, markers: Markers) -> None:
+def test_stopped_layers_keep_their_data_and_an_interrupted_start_goes_on(
+    platform: Stack, markers: Markers
+) -> None:
     """Stopped means no container and all data; Ctrl-C in the middle of the start that follows leaves nothing that a
     second start stumbles over.
     """

@@ -5,19 +5,27 @@ from __future__ import annotations
 import time
 
 from docker.models.containers import Container
+
 from tests.e2e.markers import Markers
 from tests.e2e.stack import Stack, left
 
 DATA, COPY = "/data", "/copy"
+LONGEST = 180
+"""Seconds; a broker on a busy machine needs a tenth of it."""
 LOST_BROKER, LOST_KEEPER = "data volume of broker 1 is empty", "ZooKeeper knows no cluster"
 
 
 def on_volumes(stack: Stack, service: str, command: str) -> None:
     """Runs a shell command as root with a service's data below /data and a second volume, for a copy, below /copy."""
     stack.client.containers.run(
-        stack.containers()[service].attrs["Image"], entrypoint=["sh", "-c", command], user="0", remove=True,
-        network_mode="none", labels={"clinical.stack": stack.name},
-        volumes={stack.named(f"{service}-data"): {"bind": DATA}, copy_volume(stack): {"bind": COPY}})
+        stack.containers()[service].attrs["Image"],
+        entrypoint=["sh", "-c", command],
+        user="0",
+        remove=True,
+        network_mode="none",
+        labels={"clinical.stack": stack.name},
+        volumes={stack.named(f"{service}-data"): {"bind": DATA}, copy_volume(stack): {"bind": COPY}},
+    )
 
 
 def copy_volume(stack: Stack) -> str:
@@ -28,11 +36,15 @@ def copy_volume(stack: Stack) -> str:
 
 
 def wait_for_log(container: Container, text: str, since: int) -> str:
-    """The container's log as soon as it holds the text; the log so far once the container is healthy without it."""
+    """The container's log as soon as it holds the text; the log so far once the container is healthy without it, or once
+    it has had every chance to be either.
+    """
+    deadline = time.monotonic() + LONGEST
     while True:
         log = str(container.logs(since=since).decode(errors="replace"))
         container.reload()
-        if text in log or container.attrs["State"].get("Health", {}).get("Status") == "healthy":
+        healthy = container.attrs["State"].get("Health", {}).get("Status") == "healthy"
+        if text in log or healthy or time.monotonic() > deadline:
             return log
         time.sleep(0.3)
 

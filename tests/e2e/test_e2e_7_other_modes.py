@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
+import docker
 import pytest
 
-import docker
 from components.infrastructure.tables import BUCKETS, LAKE_USERS
 from tests.e2e.conftest import NewStack
 from tests.e2e.places import Place
@@ -18,8 +18,8 @@ PULLED = {"minio", "postgres-mlflow", "postgres-airflow", "redis", "zookeeper", 
 
 
 @pytest.fixture(scope="module")
-def mirror(client: docker.DockerClient) -> Iterator[str]:
-    """A registry that stands in for every upstream one."""
+def mirror(client: docker.DockerClient, platform: Stack) -> Iterator[str]:
+    """A registry that stands in for every upstream one; its images are those that the platform was built with."""
     with registry(client, "clinical-mlops") as address:
         yield address
 
@@ -27,8 +27,15 @@ def mirror(client: docker.DockerClient) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def pulled(new_stack: NewStack, mirror: str) -> Iterator[Stack]:
     """The platform in pull mode, without the two pages whose images only their own registries have."""
-    stack = new_stack("pull", {"images": "pull", "registryMirror": mirror, "leaveOut[0]": "kafka-ui",
-                               "leaveOut[1]": "redis-insight"})
+    stack = new_stack(
+        "pull",
+        {
+            "images": "pull",
+            "registryMirror": mirror,
+            "leaveOut[0]": "kafka-ui",
+            "leaveOut[1]": "redis-insight",
+        },
+    )
     stack.up()
     yield stack
     stack.remove()
@@ -39,9 +46,7 @@ def test_pulled_images_make_the_same_platform(pulled: Stack, mirror: str) -> Non
     containers = pulled.containers()
     assert set(containers) == PULLED
     assert pulled.unhealthy() == {}
-    foreign = {s: c.image.tags for s, c in containers.items()
-               if c.image is None or not any(tag.startswith(f"{mirror}/") for tag in c.image.tags)}
-    assert foreign == {}
+    assert pulled.images_outside(f"{mirror}/") == {}
     mounted = {m["Name"] for c in containers.values() for m in c.attrs["Mounts"] if m["Type"] == "volume"}
     assert [name for name in mounted if not name.startswith(pulled.named(""))] == []
     assert set(pulled.outputs()["leftOut"]) == {"kafka-ui", "redis-insight"}
@@ -50,18 +55,43 @@ def test_pulled_images_make_the_same_platform(pulled: Stack, mirror: str) -> Non
 def test_pulled_services_are_used(pulled: Stack) -> None:
     """A record, a value, an object and a row go in and come out."""
     here, text, user = Place(pulled, None), secrets.token_hex(8), "storage-operator"
-    assert here.run("kafka_round_trip", bootstrap=here.joined("kafka"), topic="lab-results", text=text) == text
-    assert here.run("redis", host="127.0.0.1", port=pulled.port("redis"), password=pulled.secrets["redis"]) == "ok"
+    assert (
+        here.run("kafka_round_trip", bootstrap=here.joined("kafka"), topic="lab-results", text=text) == text
+    )
+    assert (
+        here.run("redis", host="127.0.0.1", port=pulled.port("redis"), password=pulled.secrets["redis"])
+        == "ok"
+    )
     assert here.run("zookeeper", host="127.0.0.1", port=pulled.port("zookeeper")) == "imok"
     for spec in ("mlflow", "airflow"):
-        assert here.run("role", host="127.0.0.1", port=pulled.port(f"postgres-{spec}"), user=spec, database=spec,
-                        password=pulled.secrets[f"{spec}-database"])["owner"] == spec
+        assert (
+            here.run(
+                "role",
+                host="127.0.0.1",
+                port=pulled.port(f"postgres-{spec}"),
+                user=spec,
+                database=spec,
+                password=pulled.secrets[f"{spec}-database"],
+            )["owner"]
+            == spec
+        )
     root = {"lake-root": pulled.secrets["minio-root"]}
-    found = here.run("s3_beyond", endpoint=f"http://{here.joined('minio')}", bucket="bronze",
-                     users={user: pulled.secrets[f"lake-{user}"]})
+    found = here.run(
+        "s3_beyond",
+        endpoint=f"http://{here.joined('minio')}",
+        bucket="bronze",
+        users={user: pulled.secrets[f"lake-{user}"]},
+    )
     assert found == {user: []} and user in LAKE_USERS
-    assert all("write" in may for may in here.run("s3", endpoint=f"http://{here.joined('minio')}", users={
-        user: pulled.secrets[f"lake-{user}"]}, buckets=seeded(here, root))[user].values())
+    assert all(
+        "write" in may
+        for may in here.run(
+            "s3",
+            endpoint=f"http://{here.joined('minio')}",
+            users={user: pulled.secrets[f"lake-{user}"]},
+            buckets=seeded(here, root),
+        )[user].values()
+    )
 
 
 def seeded(place: Place, root: dict[str, str]) -> list[str]:
@@ -89,7 +119,10 @@ def test_kafka_runs_without_zookeeper(new_stack: NewStack, client_image: str) ->
     assert stack.unhealthy() == {}
     for place in (Place(stack, None), Place(stack, client_image)):
         text = secrets.token_hex(8)
-        assert place.run("kafka_round_trip", bootstrap=place.joined("kafka"), topic="dead-letter", text=text) == text
+        assert (
+            place.run("kafka_round_trip", bootstrap=place.joined("kafka"), topic="dead-letter", text=text)
+            == text
+        )
     stack.up("--expect-no-changes")
     stack.destroy()
     assert left(stack.client, stack.name) == []

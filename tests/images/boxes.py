@@ -1,7 +1,8 @@
-"""Containers as the platform runs them: no capability, no new privileges, a read-only root, named volumes, little memory."""
+"""Containers as the platform runs them: no capability, a read-only root, named volumes, little memory."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import tarfile
@@ -20,7 +21,7 @@ PATIENCE = 120
 
 
 def until(condition: Callable[[], bool], what: str, container: Container | None = None) -> None:
-    """Waits for a condition; fails with the container's last lines when it does not come true or the container ends."""
+    """Waits for a condition; fails with the container's last lines when that or the container ends first."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         ended = container is not None and state_of(container) in ("exited", "dead")
@@ -36,10 +37,13 @@ def state_of(container: Container) -> str:
     return str(container.status)
 
 
-def run(container: Container, *command: str, environment: Mapping[str, str] | None = None, user: str = "") -> tuple[int, str]:
+def run(
+    container: Container, *command: str, environment: Mapping[str, str] | None = None, user: str = ""
+) -> tuple[int, str]:
     """Runs a command in a container; its exit status and all that it printed."""
-    status, output = container.exec_run(list(command), environment=dict(environment or {}), user=user)
-    return int(status), output.decode(errors="replace")
+    found = container.exec_run(list(command), environment=dict(environment or {}), user=user)
+    assert isinstance(found.exit_code, int) and isinstance(found.output, bytes)
+    return found.exit_code, found.output.decode(errors="replace")
 
 
 @dataclass
@@ -68,16 +72,38 @@ class Boxes:
         self.made.append(volume)
         return str(volume.name)
 
-    def start(self, image: str, command: Sequence[str], *, user: str, volumes: Mapping[str, str], memory: str,
-              environment: Mapping[str, str] | None = None, files: Mapping[str, str] | None = None,
-              tmpfs: Sequence[str] = ("/tmp",), network: str | None = None, alias: str = "") -> Container:
-        """A hardened container. `files` (by path below a volume) are put there first, readable by `user` alone."""
+    def start(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        user: str,
+        volumes: Mapping[str, str],
+        memory: str,
+        environment: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
+        tmpfs: Sequence[str] = ("/tmp",),
+        network: str | None = None,
+        alias: str = "",
+    ) -> Container:
+        """A hardened container. `files` (by path below a volume) are put there first, for `user` alone."""
         container = self.client.containers.create(
-            image, list(command[1:]), entrypoint=[command[0]], name=self.name(), user=user, cap_drop=["ALL"],
-            security_opt=["no-new-privileges:true"], read_only=True, mem_limit=memory, memswap_limit=memory,
-            tmpfs={path: "mode=1777" for path in tmpfs}, environment=dict(environment or {}),
-            volumes={name: {"bind": path} for name, path in volumes.items()}, labels=dict([LABEL.split("=")]),
-            network_mode=None if network else "none")
+            image,
+            list(command[1:]),
+            entrypoint=[command[0]],
+            name=self.name(),
+            user=user,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges:true"],
+            read_only=True,
+            mem_limit=memory,
+            memswap_limit=memory,
+            tmpfs={path: "mode=1777" for path in tmpfs},
+            environment=dict(environment or {}),
+            volumes={name: {"bind": path} for name, path in volumes.items()},
+            labels=dict([LABEL.split("=")]),
+            network_mode=None if network else "none",
+        )
         self.made.append(container)
         if network:
             self.client.networks.get("bridge").disconnect(container)
@@ -90,10 +116,11 @@ class Boxes:
     def clean(self) -> None:
         """Removes what was made, the newest first."""
         for thing in reversed(self.made):
-            try:
-                thing.remove(force=True) if not hasattr(thing, "connect") else thing.remove()
-            except docker.errors.NotFound:
-                pass
+            with contextlib.suppress(docker.errors.NotFound):
+                if hasattr(thing, "connect"):
+                    thing.remove()  # a network, which cannot be forced
+                else:
+                    thing.remove(force=True)
         self.made.clear()
 
 

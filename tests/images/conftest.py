@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from rich.console import Console
 
-from pipeline.images import connect, ensure_built
-from pipeline.setup.base_image import ensure_base
+from operations.images import connect, ensure_built
+from operations.setup.base_image import ensure_base
 from tests.images.boxes import Boxes
 
 

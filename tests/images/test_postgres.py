@@ -1,6 +1,7 @@
-"""A kill at any moment of PostgreSQL's first start leaves nothing half-made, and a whole cluster is never made again."""
+"""A kill during PostgreSQL's first start leaves nothing half-made; a whole cluster is never made again."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pytest
 from docker.models.containers import Container
@@ -9,14 +10,19 @@ from tests.images.boxes import Boxes, run, state_of, until
 
 DATA = "/var/lib/postgresql/data"
 PASSWORD = "pa ss'$word"
-ENVIRONMENT = {"POSTGRES_USER": "boss", "POSTGRES_DB": "app", "POSTGRES_PASSWORD_FILE": "/run/secrets/password"}
+ENVIRONMENT = {
+    "POSTGRES_USER": "boss",
+    "POSTGRES_DB": "app",
+    "POSTGRES_PASSWORD_FILE": "/run/secrets/password",
+}
 BEFORE_SERVER = ("mkdir", "sync", "find", "chmod", "initdb", "pg_ctl", "createdb", "touch", "rm")
 # Stands for each of these commands, counts them, and hangs instead of the one whose turn it is.
 PROBE = """#!/bin/bash
 number=$(( $(/usr/bin/cat /tmp/count 2>/dev/null || echo 0) + 1 ))
 echo $number > /tmp/count
 if [ "$number" = "$HANG_AT" ]; then /usr/bin/touch /tmp/hanging; exec /usr/bin/sleep infinity; fi
-PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin exec "$(PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin command -v "${0##*/}")" "$@"
+export PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin
+exec "${0##*/}" "$@"
 """
 
 
@@ -31,12 +37,23 @@ class Server:
         probes = {f"/probe/{name}": PROBE for name in BEFORE_SERVER} if hang_at else {}
         path = "/usr/lib/postgresql/15/bin:/usr/local/bin:/usr/bin:/bin"
         return self.boxes.start(
-            self.image, ["docker-entrypoint.sh", "postgres", "-c", "max_connections=20", "-c", "shared_buffers=32MB"],
-            user="999:999", memory="256m", tmpfs=("/tmp", "/var/run/postgresql"),
-            volumes={self.data: DATA, self.secrets: "/run/secrets", **({self.boxes.volume(): "/probe"} if hang_at else {})},
-            environment={**(ENVIRONMENT if environment is None else environment), "HANG_AT": str(hang_at),
-                         "PATH": f"/probe:{path}" if hang_at else path},
-            files={"/run/secrets/password": PASSWORD, **probes})
+            self.image,
+            ["docker-entrypoint.sh", "postgres", "-c", "max_connections=20", "-c", "shared_buffers=32MB"],
+            user="999:999",
+            memory="256m",
+            tmpfs=("/tmp", "/var/run/postgresql"),
+            volumes={
+                self.data: DATA,
+                self.secrets: "/run/secrets",
+                **({self.boxes.volume(): "/probe"} if hang_at else {}),
+            },
+            environment={
+                **(ENVIRONMENT if environment is None else environment),
+                "HANG_AT": str(hang_at),
+                "PATH": f"/probe:{path}" if hang_at else path,
+            },
+            files={"/run/secrets/password": PASSWORD, **probes},
+        )
 
     def ready(self) -> Container:
         """A started server that answers over TCP with its password."""
@@ -51,10 +68,26 @@ def healthy(container: Container) -> bool:
     return run(container, "pg_isready", "-h", "127.0.0.1", "-q", "-U", "boss")[0] == 0
 
 
+def hanging_or_healthy(container: Container) -> bool:
+    """Whether the entrypoint has come to the command that hangs, or has no such command."""
+    return run(container, "test", "-e", "/tmp/hanging")[0] == 0 or healthy(container)
+
+
 def query(container: Container, sql: str, password: str = PASSWORD) -> str:
     """One value, over TCP and with a password."""
-    status, output = run(container, "psql", "-h", "127.0.0.1", "-U", "boss", "-d", "app", "-Atc", sql,
-                         environment={"PGPASSWORD": password})
+    status, output = run(
+        container,
+        "psql",
+        "-h",
+        "127.0.0.1",
+        "-U",
+        "boss",
+        "-d",
+        "app",
+        "-Atc",
+        sql,
+        environment={"PGPASSWORD": password},
+    )
     assert status == 0, output
     return output.strip()
 
@@ -64,15 +97,19 @@ def server(boxes: Boxes, image: Callable[[str], str]) -> Server:
     return Server(boxes, image("postgres"), boxes.volume())
 
 
-def test_a_kill_before_any_command_of_the_first_start_is_made_good(boxes: Boxes, image: Callable[[str], str]) -> None:
+def test_a_kill_before_any_command_of_the_first_start_is_made_good(
+    boxes: Boxes, image: Callable[[str], str]
+) -> None:
     killed = 0
     while True:
         server = Server(boxes, image("postgres"), boxes.volume())
         container = server.start(hang_at=killed + 1)
-        until(lambda: run(container, "test", "-e", "/tmp/hanging")[0] == 0 or healthy(container), "a step", container)
+        until(partial(hanging_or_healthy, container), "a step", container)
         if healthy(container):
             break
-        assert run(container, "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/5432")[0] != 0, "TCP before the cluster is whole"
+        assert run(container, "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/5432")[0] != 0, (
+            "TCP before the cluster is whole"
+        )
         container.kill("SIGKILL")
         container.remove(force=True)
         server.ready()
@@ -81,7 +118,9 @@ def test_a_kill_before_any_command_of_the_first_start_is_made_good(boxes: Boxes,
     assert killed >= 10, "the entrypoint's commands were not all stopped at"
 
 
-@pytest.mark.parametrize("appears", [".new/PG_VERSION", ".new/base/1", ".new/global/pg_control", ".new/base/5"])
+@pytest.mark.parametrize(
+    "appears", [".new/PG_VERSION", ".new/base/1", ".new/global/pg_control", ".new/base/5"]
+)
 def test_a_kill_in_the_middle_of_initdb_is_made_good(server: Server, appears: str) -> None:
     container = server.start()
     until(lambda: run(container, "test", "-e", f"{DATA}/{appears}")[0] == 0, appears, container)
@@ -93,7 +132,9 @@ def test_a_kill_in_the_middle_of_initdb_is_made_good(server: Server, appears: st
 def test_a_kill_while_the_files_move_up_is_made_good(server: Server) -> None:
     first = server.ready()
     first.stop()
-    in_volume(server, f"mkdir {DATA}/.new && rm {DATA}/.complete && mv {DATA}/global {DATA}/base {DATA}/.new/")
+    in_volume(
+        server, f"mkdir {DATA}/.new && rm {DATA}/.complete && mv {DATA}/global {DATA}/base {DATA}/.new/"
+    )
     server.ready()
 
 
@@ -101,7 +142,9 @@ def test_a_whole_cluster_is_never_made_again(server: Server) -> None:
     first = server.ready()
     query(first, "create table marker as select 42 as answer")
     first.kill("SIGKILL")
-    in_volume(server, f"mkdir {DATA}/.new && touch {DATA}/.new/PG_VERSION")  # killed just before .new was removed
+    in_volume(
+        server, f"mkdir {DATA}/.new && touch {DATA}/.new/PG_VERSION"
+    )  # killed just before .new was removed
     second = server.ready()
     assert query(second, "select answer from marker") == "42"
     assert ".new" not in left_in(server)
@@ -123,31 +166,64 @@ def test_files_that_are_no_cluster_are_left_alone(server: Server) -> None:
     assert "/notes" in left_in(server)
 
 
-@pytest.mark.parametrize(("environment", "message"), [
-    ({}, "a new cluster needs a password: set POSTGRES_PASSWORD_FILE"),
-    ({"POSTGRES_PASSWORD": ""}, "a new cluster needs a password"),
-    ({"POSTGRES_PASSWORD_FILE": "/run/secrets/nope"}, "user 999 cannot read /run/secrets/nope"),
-    ({"POSTGRES_PASSWORD": "x", "POSTGRES_PASSWORD_FILE": "/run/secrets/password"}, "both set; keep one of them"),
-])
-def test_a_server_without_a_password_says_what_is_missing(server: Server, environment: dict[str, str], message: str) -> None:
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({}, "a new cluster needs a password: set POSTGRES_PASSWORD_FILE"),
+        ({"POSTGRES_PASSWORD": ""}, "a new cluster needs a password"),
+        ({"POSTGRES_PASSWORD_FILE": "/run/secrets/nope"}, "user 999 cannot read /run/secrets/nope"),
+        (
+            {"POSTGRES_PASSWORD": "x", "POSTGRES_PASSWORD_FILE": "/run/secrets/password"},
+            "both set; keep one of them",
+        ),
+    ],
+)
+def test_a_server_without_a_password_says_what_is_missing(
+    server: Server, environment: dict[str, str], message: str
+) -> None:
     assert message in refused(server, environment)
     server.ready()
 
 
 def test_a_wrong_password_is_refused_from_anywhere(server: Server) -> None:
     container = server.ready()
-    status, output = run(container, "psql", "-h", "127.0.0.1", "-U", "boss", "-d", "app", "-c", "select 1",
-                         environment={"PGPASSWORD": "wrong"})
+    status, output = run(
+        container,
+        "psql",
+        "-h",
+        "127.0.0.1",
+        "-U",
+        "boss",
+        "-d",
+        "app",
+        "-c",
+        "select 1",
+        environment={"PGPASSWORD": "wrong"},
+    )
     assert status != 0
     assert "password authentication failed" in output
-    assert query(container, "select count(*) from pg_hba_file_rules where type = 'host' and auth_method = 'trust'") == "0"
+    assert (
+        query(
+            container, "select count(*) from pg_hba_file_rules where type = 'host' and auth_method = 'trust'"
+        )
+        == "0"
+    )
 
 
 def test_the_official_defaults_of_user_and_database(server: Server) -> None:
     container = server.start({"POSTGRES_PASSWORD_FILE": "/run/secrets/password"})
     until(lambda: healthy(container), "PostgreSQL answers over TCP", container)
-    status, output = run(container, "psql", "-h", "127.0.0.1", "-U", "postgres", "-Atc", "select current_database()",
-                         environment={"PGPASSWORD": PASSWORD})
+    status, output = run(
+        container,
+        "psql",
+        "-h",
+        "127.0.0.1",
+        "-U",
+        "postgres",
+        "-Atc",
+        "select current_database()",
+        environment={"PGPASSWORD": PASSWORD},
+    )
     assert (status, output.strip()) == (0, "postgres")
 
 
@@ -161,8 +237,9 @@ def refused(server: Server, environment: Mapping[str, str] | None = None) -> str
 
 def in_volume(server: Server, script: str) -> str:
     """Runs a script on the data volume as the server's user."""
-    container = server.boxes.start(server.image, ["bash", "-c", script], user="999:999", memory="64m",
-                                   volumes={server.data: DATA})
+    container = server.boxes.start(
+        server.image, ["bash", "-c", script], user="999:999", memory="64m", volumes={server.data: DATA}
+    )
     assert container.wait()["StatusCode"] == 0, container.logs().decode()
     return container.logs().decode()
 

@@ -2,6 +2,13 @@
 set -euo pipefail
 configuration=/run/config/server.properties
 data={{ data }}
+# A volume holds the records of one mode; in the other its topics would not exist, in silence.
+if [ -e "$data/meta.properties" ] && {{ "! " if kraft }}grep -q '^node.id=' "$data/meta.properties"; then
+  echo "kafka: the data volume of broker {{ broker_id }} was written {{ "with ZooKeeper" if kraft else "in KRaft mode" }}, and clinical:kafkaMode" \
+    "is now {{ "kraft" if kraft else "zookeeper" }}. Set it back; or remove the layer's data with './pipeline infrastructure" \
+    "stop-full' and start it again." >&2
+  exit 1
+fi
 {% if kraft %}
 if [ ! -e "$data/meta.properties" ]; then
   /opt/kafka/bin/kafka-storage.sh format --cluster-id {{ cluster_id }} --config "$configuration"

@@ -19,10 +19,14 @@ class Instruction:
 
 def instructions(text: str) -> list[Instruction]:
     """The instructions of a Dockerfile, comments left out."""
-    lines = "\n".join(line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    lines = "\n".join(
+        line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
+    )
     joined = re.sub(r"\\\n", " ", lines)
-    return [Instruction(word.upper(), rest.strip()) for word, _, rest in
-            (line.strip().partition(" ") for line in joined.splitlines())]
+    return [
+        Instruction(word.upper(), rest.strip())
+        for word, _, rest in (line.strip().partition(" ") for line in joined.splitlines())
+    ]
 
 
 def faults(text: str, base: str = "BASE") -> list[str]:
@@ -34,16 +38,21 @@ def faults(text: str, base: str = "BASE") -> list[str]:
         found.append(f"the first instruction is not ARG {base}")
     if any(step.word == "FROM" and step.text.split()[0] != f"${{{base}}}" for step in steps):
         found.append(f"a stage is not FROM ${{{base}}}")
-    found += [f"{word} is not used here" for word in ("VOLUME", "ADD", "HEALTHCHECK", "ONBUILD") if word in words]
-    final = steps[len(words) - words[::-1].index("FROM"):]
+    found += [
+        f"{word} is not used here" for word in ("VOLUME", "ADD", "HEALTHCHECK", "ONBUILD") if word in words
+    ]
+    final = steps[len(words) - words[::-1].index("FROM") :]
     users = [step.text for step in final if step.word == "USER"]
     if base == "BASE" and (not users or not re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1])):
         found.append("the last USER is not a numeric user and group other than root")
     if any(step.word == "ARG" for step in final):
         found.append("an ARG of the final stage would be kept in the image's history")
     labels = " ".join(step.text for step in final if step.word == "LABEL")
-    found += [f"the label org.opencontainers.image.{label} is missing" for label in ("title", "description")
-              if f"org.opencontainers.image.{label}=" not in labels]
+    found += [
+        f"the label org.opencontainers.image.{label} is missing"
+        for label in ("title", "description")
+        if f"org.opencontainers.image.{label}=" not in labels
+    ]
     for step in steps:
         found += faults_of_step(step)
     return found
@@ -62,7 +71,11 @@ def faults_of_step(step: Instruction) -> list[str]:
         for call in re.findall(r"apt-get\b[^&|;]* install\b[^&|;]*", step.text):
             if "--no-install-recommends" not in call:
                 found.append("apt-get install without --no-install-recommends")
-        if "rm -rf" not in step.text or "/var/lib/apt/lists/*" not in step.text or "/var/cache/apt/*" not in step.text:
+        if (
+            "rm -rf" not in step.text
+            or "/var/lib/apt/lists/*" not in step.text
+            or "/var/cache/apt/*" not in step.text
+        ):
             found.append("apt-get install leaves its lists or its cache")
     for call in re.findall(r"pip3? install[^&|;]*", step.text):
         packages = [word for word in call.split()[2:] if not word.startswith("-")]

@@ -1,10 +1,10 @@
-"""The base image's apt sources are the host's Debian mirror, whatever the notation and whoever else is listed."""
+"""The base image's apt sources are the host's Debian mirror, in either notation, whoever else is listed."""
 
 from pathlib import Path
 
 import pytest
 
-from pipeline.setup.apt_sources import Mirrors, Source, host_mirrors, parse_deb822, parse_lines
+from operations.setup.apt_sources import Mirrors, Source, host_mirrors, parse_deb822, parse_lines
 
 DEBIAN = 'PRETTY_NAME="Debian"\nID=debian\nVERSION_CODENAME={}\n'
 STANZAS = """# a comment
@@ -37,7 +37,8 @@ def test_stanzas_give_their_mirror_with_updates_and_security(root: Path) -> None
     assert found.sources().splitlines() == [
         "deb http://mirror.lan/debian bookworm main",
         "deb http://mirror.lan/debian bookworm-updates main",
-        "deb http://mirror.lan/security bookworm-security main"]
+        "deb http://mirror.lan/security bookworm-security main",
+    ]
 
 
 def test_lines_give_the_same(root: Path) -> None:
@@ -46,13 +47,16 @@ def test_lines_give_the_same(root: Path) -> None:
         "deb [arch=amd64 signed-by=/x.gpg] http://mirror.lan/debian bookworm main # note\n"
         "deb-src http://src.lan/debian bookworm main\n"
         "deb http://mirror.lan/debian bookworm-updates main\n"
-        "deb http://mirror.lan/security bookworm-security main contrib\n")
+        "deb http://mirror.lan/security bookworm-security main contrib\n"
+    )
     assert host_mirrors(root) == Mirrors("http://mirror.lan/debian", "http://mirror.lan/security")
 
 
 def test_another_vendor_that_uses_the_releases_name_is_not_taken_for_debian(root: Path) -> None:
     (root / "etc/apt/sources.list.d/a-vendor.list").write_text("deb https://vendor.lan bookworm main\n")
-    (root / "etc/apt/sources.list.d/docker.list").write_text("deb https://docker.lan/debian bookworm stable\n")
+    (root / "etc/apt/sources.list.d/docker.list").write_text(
+        "deb https://docker.lan/debian bookworm stable\n"
+    )
     (root / "etc/apt/sources.list.d/debian.sources").write_text(STANZAS)
     assert host_mirrors(root) == Mirrors("http://mirror.lan/debian", "http://mirror.lan/security")
 
@@ -67,15 +71,20 @@ def test_a_newer_host_gives_its_mirror_for_the_bases_own_release(root: Path) -> 
 
 
 def test_a_disabled_stanza_does_not_count(root: Path) -> None:
-    (root / "etc/apt/sources.list.d/debian.sources").write_text(STANZAS.replace("Types: deb deb-src", "Enabled: no\nTypes: deb"))
+    (root / "etc/apt/sources.list.d/debian.sources").write_text(
+        STANZAS.replace("Types: deb deb-src", "Enabled: no\nTypes: deb")
+    )
     assert host_mirrors(root) is None
 
 
 def test_a_mirror_list_gives_its_first_address_and_media_none(root: Path) -> None:
     (root / "etc/apt/mirrors").mkdir()
-    (root / "etc/apt/mirrors/debian.list").write_text("# first\nhttps://near.lan/debian priority:1\nhttps://far.lan/debian\n")
-    (root / "etc/apt/sources.list").write_text("deb cdrom:[Debian]/ bookworm main\n"
-                                               "deb mirror+file:/etc/apt/mirrors/debian.list bookworm main\n")
+    (root / "etc/apt/mirrors/debian.list").write_text(
+        "# first\nhttps://near.lan/debian priority:1\nhttps://far.lan/debian\n"
+    )
+    (root / "etc/apt/sources.list").write_text(
+        "deb cdrom:[Debian]/ bookworm main\ndeb mirror+file:/etc/apt/mirrors/debian.list bookworm main\n"
+    )
     assert host_mirrors(root) == Mirrors("https://near.lan/debian", None)
 
 
@@ -97,4 +106,5 @@ def test_an_empty_host_has_no_mirror(tmp_path: Path) -> None:
 def test_both_notations_are_read_in_full() -> None:
     assert parse_lines("deb http://a b c d") == [Source("http://a", "b", ("c", "d"))]
     assert parse_deb822("Types: deb\nURIs: http://a http://b\nSuites: x y\nComponents: main\n") == [
-        Source(uri, suite, ("main",)) for uri in ("http://a", "http://b") for suite in ("x", "y")]
+        Source(uri, suite, ("main",)) for uri in ("http://a", "http://b") for suite in ("x", "y")
+    ]

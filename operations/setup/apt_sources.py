@@ -37,7 +37,9 @@ class Mirrors:
 
 def host_mirrors(root: Path = Path("/")) -> Mirrors | None:
     """The mirrors of this host; None where it is no Debian or names no mirror of Debian."""
-    release = dict(re.findall(r'^(ID|VERSION_CODENAME)="?([\w.-]+)"?$', text_of(root / "etc/os-release"), re.MULTILINE))
+    release = dict(
+        re.findall(r'^(ID|VERSION_CODENAME)="?([\w.-]+)"?$', text_of(root / "etc/os-release"), re.MULTILINE)
+    )
     if release.get("ID") != "debian" or "VERSION_CODENAME" not in release:
         return None
     return choose(host_sources(root), release["VERSION_CODENAME"])
@@ -52,7 +54,11 @@ def host_sources(root: Path) -> list[Source]:
             found += parse_lines(text_of(file))
         elif file.suffix == ".sources":
             found += parse_deb822(text_of(file))
-    return [Source(uri, source.suite, source.components) for source in found if (uri := reachable(source.uri, root))]
+    return [
+        Source(uri, source.suite, source.components)
+        for source in found
+        if (uri := reachable(source.uri, root))
+    ]
 
 
 def parse_lines(text: str) -> list[Source]:
@@ -66,7 +72,7 @@ def parse_lines(text: str) -> list[Source]:
 
 
 def parse_deb822(text: str) -> list[Source]:
-    """Sources of the stanza notation (Types:, URIs:, Suites:, Components:), continuation lines and comments included."""
+    """Sources of the stanza notation (Types:, URIs:, Suites:, Components:), with continuation lines."""
     found = []
     for stanza in re.split(r"\n[ \t]*\n", text):
         fields: dict[str, list[str]] = {}
@@ -80,18 +86,29 @@ def parse_deb822(text: str) -> list[Source]:
                 name, _, value = line.partition(":")
                 name = name.strip().lower()
                 fields[name] = value.split()
-        enabled = " ".join(fields.get("enabled", ["yes"])).lower() not in ("no", "false", "without", "off", "disable")
+        enabled = " ".join(fields.get("enabled", ["yes"])).lower() not in (
+            "no",
+            "false",
+            "without",
+            "off",
+            "disable",
+        )
         if enabled and "deb" in fields.get("types", []):
-            found += [Source(uri, suite, tuple(fields.get("components", [])))
-                      for uri in fields.get("uris", []) for suite in fields.get("suites", [])]
+            found += [
+                Source(uri, suite, tuple(fields.get("components", [])))
+                for uri in fields.get("uris", [])
+                for suite in fields.get("suites", [])
+            ]
     return found
 
 
 def reachable(uri: str, root: Path) -> str | None:
-    """The address that a container can use: itself, or the first one of a mirror list; None for media and the like."""
+    """The address that a container can use: itself, or the first of a mirror list; None for media."""
     if uri.startswith("mirror+file:"):
         listed = text_of(root / uri.removeprefix("mirror+file:").lstrip("/"))
-        addresses = (line.split()[0] for line in listed.splitlines() if line.strip() and not line.startswith("#"))
+        addresses = (
+            line.split()[0] for line in listed.splitlines() if line.strip() and not line.startswith("#")
+        )
         return next(addresses, None)
     return uri if uri.startswith(("http://", "https://")) else None
 
@@ -99,8 +116,9 @@ def reachable(uri: str, root: Path) -> str | None:
 def choose(sources: Sequence[Source], codename: str) -> Mirrors | None:
     """Debian's mirror among the host's sources.
 
-    Other vendors use the release's name as their suite too, so the source that also has the release's updates wins.
+    Other vendors use the release's name as their suite too, so the source that also has its updates wins.
     """
+
     def having(*suites: str) -> list[str]:
         return list(unique(s.uri for s in sources if s.suite in suites and "main" in s.components))
 
