@@ -45,6 +45,9 @@ def open_stack(name: str) -> auto.Stack:
         variables = environment(PROJECT_FOLDER)
     except toolchain.ToolchainError as error:
         raise OperationError(str(error)) from None
+    backend = variables["PULUMI_BACKEND_URL"].removeprefix("file://")
+    if backend.startswith("/") and not Path(backend).is_dir():
+        raise OperationError(f"there is no stack {name}: nothing was set up here yet; `make up STACK={name}` does it")
     os.environ["PATH"] = variables["PATH"]  # the Automation API asks the engine's version before it takes our variables
     try:
         return auto.select_stack(name, work_dir=str(PROJECT_FOLDER), opts=auto.LocalWorkspaceOptions(env_vars=variables))

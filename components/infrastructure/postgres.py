@@ -61,19 +61,24 @@ class Postgres(pulumi.ComponentResource):
                 f"{name}-provider", host=str(scope.platform.bind_address), port=args.port, username=ADMIN,
                 password=args.admin_password, sslmode="disable", superuser=True, connect_timeout=15,
                 opts=child_of(self, depends_on=list(service.ready)))
+            options = child_of(self, provider=provider, depends_on=list(service.ready), deleted_with=service.data)
+            closed = [close(f"{name}-{database}", database, options) for database in ("postgres", "template1")]
             for spec, password in args.databases.items():
-                made = self._declare(spec, password, service, provider)
+                made = [*closed, *declare(spec, password, options)]
                 self.databases[spec.name] = Database(host=service.host, port=5432, name=spec.name, user=spec.name,
                                                      password=password, ready=[*service.ready, *made])
         self.register_outputs({"databases": list(self.databases)})
 
-    def _declare(self, spec: DatabaseSpec, password: pulumi.Output[str], service: Service,
-                 provider: postgresql.Provider) -> list[pulumi.Resource]:
-        options = child_of(self, provider=provider, depends_on=list(service.ready), deleted_with=service.data)
-        role = postgresql.Role(f"{spec.name}-role", name=spec.name, login=True, password=password, superuser=False,
-                               create_database=False, create_role=False, connection_limit=spec.connections, opts=options)
-        database = postgresql.Database(f"{spec.name}-database", name=spec.name, owner=role.name, encoding="UTF8", opts=options)
-        # PostgreSQL lets every role connect to a new database; an empty grant to PUBLIC takes that back.
-        closed = postgresql.Grant(f"{spec.name}-closed", database=database.name, role="public", object_type="database",
-                                  privileges=[], opts=options)
-        return [role, database, closed]
+
+def declare(spec: DatabaseSpec, password: pulumi.Output[str], options: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+    """A role, the database that it owns, and nobody else in it."""
+    role = postgresql.Role(f"{spec.name}-role", name=spec.name, login=True, password=password, superuser=False,
+                           create_database=False, create_role=False, connection_limit=spec.connections, opts=options)
+    database = postgresql.Database(f"{spec.name}-database", name=spec.name, owner=role.name, encoding="UTF8", opts=options)
+    return [role, database, close(spec.name, database.name, options)]
+
+
+def close(name: str, database: pulumi.Input[str], options: pulumi.ResourceOptions) -> postgresql.Grant:
+    """Takes from PUBLIC what PostgreSQL gives every role in every database: to connect, and to make temporary tables."""
+    return postgresql.Grant(f"{name}-closed", database=database, role="public", object_type="database", privileges=[],
+                            opts=options)

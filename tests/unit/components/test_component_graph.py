@@ -72,7 +72,7 @@ def test_what_is_declared_inside_a_service_goes_with_its_volume(file: str, image
     """Buckets, users, rules, roles, databases, grants and topics are deleted with the data's volume, and wait for the container."""
     graph = platform(file, images=images)
     inside = [request for request in graph.requests.values() if request.type.startswith(INSIDE)]
-    assert len(inside) == 7 + 3 * 7 + 2 + 4 + 2 * 3 + 8
+    assert len(inside) == 7 + 3 * 7 + 2 + 4 + 2 * (3 + 2) + 8
     for request in inside:
         kind, service = request.deleted_with.split("::")
         assert kind == VOLUME and service.endswith("-data")

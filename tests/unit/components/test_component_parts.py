@@ -63,8 +63,9 @@ def test_each_database_belongs_to_a_bounded_role_and_is_closed_to_others() -> No
         assert role["login"] and role["connectionLimit"] > 0
         assert not (role["superuser"] or role["createRole"] or role["createDatabase"])
         assert graph.of_type("postgresql:index/database:Database")[f"{name}-database"].inputs["owner"] == name
-        grant = graph.of_type("postgresql:index/grant:Grant")[f"{name}-closed"].inputs
-        assert grant["role"] == "public" and grant["privileges"] == []
+    grants = [request.inputs for request in graph.of_type("postgresql:index/grant:Grant").values()]
+    assert sorted(grant["database"] for grant in grants) == ["airflow", "mlflow", *["postgres"] * 2, *["template1"] * 2]
+    assert all(grant["role"] == "public" and grant["privileges"] == [] for grant in grants)
 
 
 def test_lifecycle_rules_follow_the_settings_and_have_no_prefix() -> None:

@@ -71,6 +71,10 @@ class Grant(Kind):
             return sql.SQL(kind.upper() + " {}").format(names)
         return sql.SQL(f"ALL {kind.upper()}S IN SCHEMA {{}}").format(NAME(inputs["schema"]))
 
+    def _where(self, inputs: Values) -> str | None:
+        """Where to run the statement: privileges on a whole database can be set from any, those inside it only there."""
+        return None if inputs["objectType"] == "database" else str(inputs["database"])
+
     def _role(self, inputs: Values) -> sql.Composable:
         return sql.SQL("PUBLIC") if inputs["role"] == EVERYBODY else NAME(inputs["role"])
 
@@ -83,14 +87,15 @@ class Grant(Kind):
             listed = sql.SQL(", ".join(sorted(inputs["privileges"])))  # words of PRIVILEGES: checked
             statements.append(sql.SQL("GRANT {} ON {} TO {}" + end).format(listed, target, role))
         with client.privileges:
-            client.run(sql.SQL("; ").join(statements), database=inputs["database"])
+            client.run(sql.SQL("; ").join(statements), database=self._where(inputs))
         return {}
 
     def read(self, client: Server, identity: str, known: Values) -> Values | None:
         """The privileges that the role has on every one of the objects; None when it should have some and has none."""
         role, database, schema, kind, objects = identity.split("/", 4)
         where = {"database": database}.get(kind, schema)
-        rows = client.look(HELD.format(objects=OBJECTS[kind]), [where, role], database)
+        query = HELD.format(objects=OBJECTS[kind])
+        rows = client.run(query, [where, role]) if kind == "database" else client.look(query, [where, role], database)
         named = [name for name in objects.split(",") if name]
         held = [row for row in rows if not named or row["name"] in named]
         wanted = known.get("privileges")
@@ -117,7 +122,7 @@ class Grant(Kind):
         if client.run("SELECT 1 FROM pg_database WHERE datname = %s", [inputs["database"]]):
             with client.privileges:
                 client.run(sql.SQL("REVOKE ALL ON {} FROM {}").format(self._target(inputs), self._role(inputs)),
-                           database=inputs["database"])
+                           database=self._where(inputs))
 
 
 GRANT_KINDS: tuple[Kind, ...] = (Grant(),)
