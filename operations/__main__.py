@@ -4,42 +4,49 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Annotated
 
 import pulumi
 import typer
-from pulumi.automation import errors
 from rich.console import Console
+from rich.markup import escape
 
+import toolchain
 from components.settings import layer_kinds
-from operations import commands, reading
+from operations import commands, plugins, reading
 from operations.environment import environment
+from operations.faults import OperationError
 from operations.images import ImageError
-from operations.stack import PROJECT_FOLDER, OperationError
+from operations.options import DEFAULT_STACK, StackName
+from operations.stack import PROJECT_FOLDER
 
 ALL = "all"
-COMMON = {"no_args_is_help": True, "rich_markup_mode": "rich"}
-EXPECTED = (OperationError, ImageError, pulumi.RunError, errors.StackNotFoundError, errors.ConcurrentUpdateError)
+EXPECTED = (OperationError, ImageError, toolchain.ToolchainError, pulumi.RunError)
+INTERRUPTED = 130
 
 
 def application() -> typer.Typer:
     """The command with a group for each layer that exists, and `all`."""
-    app = typer.Typer(name="pipeline", help="Operates the platform, layer by layer.", **COMMON)  # type: ignore[arg-type]
+    app = typer.Typer(name="pipeline", help="Operates the platform, layer by layer.", no_args_is_help=True,
+                      add_completion=False, pretty_exceptions_enable=False)
     for layer in [*layer_kinds(), ALL]:
-        group = typer.Typer(help="Every layer." if layer == ALL else f"The {layer} layer.", **COMMON)  # type: ignore[arg-type]
+        group = typer.Typer(help="Every layer." if layer == ALL else f"The {layer} layer.", no_args_is_help=True)
         layers = list(layer_kinds()) if layer == ALL else [layer]
         commands.add(group, layers)
         reading.add(group, layers)
+        if layer != ALL:
+            plugins.add_commands(layer, group)
         app.add_typer(group, name=layer)
-    app.command("pulumi", context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-                help="Runs a Pulumi command in the right environment.")(passed_on)
+    app.command("pulumi", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(passed_on)
     return app
 
 
-def passed_on(context: typer.Context, stack: Annotated[str, typer.Option(envvar="PULUMI_STACK")] = "dev") -> None:
-    """Runs `pulumi` with the rest of the arguments."""
-    status = subprocess.run(["pulumi", *context.args, "--stack", stack], cwd=PROJECT_FOLDER, env=environment(PROJECT_FOLDER),
-                            check=False).returncode
+def passed_on(context: typer.Context, stack: StackName = DEFAULT_STACK) -> None:
+    """Runs a Pulumi command for the stack, in the right environment."""
+    command = ["pulumi", *context.args, "--stack", stack]
+    try:
+        status = subprocess.run(command, cwd=PROJECT_FOLDER, env=environment(PROJECT_FOLDER), check=False).returncode
+    except FileNotFoundError:
+        raise OperationError(f"there is no `pulumi`: `make up STACK={stack}` installs it") from None
     raise typer.Exit(status)
 
 
@@ -48,10 +55,11 @@ def main() -> int:
     try:
         application()(prog_name="./pipeline")
     except EXPECTED as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
-        return 1
+        message = escape(str(error).removeprefix("error: "))
+        Console(stderr=True).print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+        return error.status if isinstance(error, OperationError) else 1
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return 0
 
 

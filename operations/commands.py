@@ -2,87 +2,179 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Mapping
 
+import requests
 import typer
+from docker import DockerClient
+from docker.errors import DockerException
 from rich.console import Console
 
 from components.settings import State, layer_kinds
-from operations.stack import IMAGE, PROJECT, apply, containers, open_stack, plan, settings_of, switch, wanted
+from operations.faults import OperationError
+from operations.images import ensure_built, exists
+from operations.options import DEFAULT_STACK, DryRun, StackName, Yes
+from operations.services import connect, found, statuses, wait_until_up
+from operations.stack import (
+    apply,
+    declared,
+    needed_by,
+    open_stack,
+    plan,
+    settings_of,
+    switch,
+    wanted,
+)
 
-StackName = Annotated[str, typer.Option("--stack", envvar="PULUMI_STACK", help="The stack.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-console = Console(stderr=True)
+console = Console(stderr=True, soft_wrap=True)
 
 
 def add(group: typer.Typer, layers: list[str]) -> None:
-    """Adds the commands for these layers to a group."""
+    """Adds the commands for these layers, what others need first, to a group."""
+    downwards = list(reversed(layers))
 
     @group.command()
-    def start(stack: StackName = "dev", dry_run: DryRun = False) -> None:
-        """Starts the layer, and what it needs before it."""
-        change(layers, State.RUNNING, stack, dry_run)
+    def start(stack: StackName = DEFAULT_STACK, dry_run: DryRun = False) -> None:
+        """Starts the layer, and what it needs before it; brings back what was killed or removed by hand."""
+        change(layers, State.RUNNING, stack, dry_run=dry_run)
 
     @group.command("start-force")
-    def start_force(stack: StackName = "dev", dry_run: DryRun = False) -> None:
+    def start_force(stack: StackName = DEFAULT_STACK, dry_run: DryRun = False) -> None:
         """Starts the layer with new containers, whatever state they are in; data stays."""
-        change(layers, State.RUNNING, stack, dry_run, force=True)
+        change(layers, State.RUNNING, stack, dry_run=dry_run, force=True)
 
     @group.command()
-    def stop(stack: StackName = "dev", dry_run: DryRun = False) -> None:
+    def stop(stack: StackName = DEFAULT_STACK, dry_run: DryRun = False) -> None:
         """Stops what depends on the layer, then the layer; data stays."""
-        change(list(reversed(layers)), State.STOPPED, stack, dry_run)
+        change(downwards, State.STOPPED, stack, dry_run=dry_run)
 
     @group.command("stop-full")
-    def stop_full(stack: StackName = "dev", dry_run: DryRun = False, yes: Yes = False) -> None:
+    def stop_full(stack: StackName = DEFAULT_STACK, dry_run: DryRun = False, yes: Yes = False) -> None:
         """Removes the layer, and what depends on it, with all data. Asks first."""
-        change(list(reversed(layers)), State.ABSENT, stack, dry_run, ask=not yes)
+        change(downwards, State.ABSENT, stack, dry_run=dry_run, ask=not yes)
 
     @group.command()
-    def restart(stack: StackName = "dev", dry_run: DryRun = False) -> None:
-        """Gives the layer new containers; what depends on it keeps running."""
-        change(layers, State.RUNNING, stack, dry_run, force=True)
+    def restart(stack: StackName = DEFAULT_STACK, dry_run: DryRun = False) -> None:
+        """Gives a running layer new containers; what depends on it keeps running. Data stays."""
+        restart_layers(layers, stack, dry_run=dry_run)
 
     @group.command()
-    def build(stack: StackName = "dev") -> None:
-        """Builds the layer's images that are missing."""
-        build_images(layers, stack, again=False)
+    def build(stack: StackName = DEFAULT_STACK, dry_run: DryRun = False) -> None:
+        """Builds or pulls the layer's images that are missing."""
+        build_images(layers, stack, again=False, dry_run=dry_run)
 
     @group.command()
-    def rebuild(stack: StackName = "dev") -> None:
-        """Builds the layer's images again."""
-        build_images(layers, stack, again=True)
+    def rebuild(stack: StackName = DEFAULT_STACK, dry_run: DryRun = False) -> None:
+        """Builds or pulls the layer's images again."""
+        build_images(layers, stack, again=True, dry_run=dry_run)
 
 
-def change(layers: list[str], state: State, name: str, dry_run: bool, *, force: bool = False, ask: bool = False) -> None:
-    """Writes the wanted states and brings the stack there; says first what else has to start or stop with it."""
-    stack = open_stack(name)
-    changes = plan(layers, state, wanted(stack))
+def change(layers: list[str], state: State, name: str, *, dry_run: bool = False, force: bool = False, ask: bool = False) -> None:
+    """Writes the wanted states and brings the stack there; says first what else has to start or stop with it.
+
+    Nothing is written that the program would refuse. Raises OperationError and SettingsError.
+    """
+    client, stack = connect(), open_stack(name)
+    now = wanted(stack)
+    changes = plan(layers, state, now)
+    settings = settings_of(stack, changes)
+    announce(layers, state, changes)
+    if state is State.ABSENT and changes:
+        refuse_removal(name, {**now, **changes}, changes, settings.platform.protect)
+    concerned = [layer for layer in layer_kinds() if layer in {*layers, *changes}]
+    if dry_run:
+        rows = [row for row in statuses(found(client, name), declared(stack).services, now) if row.declared]
+        anew = [row.service for row in rows if row.layer in concerned and (row.gone or (force and row.layer in layers))]
+        say_plan(state, changes, anew if state is State.RUNNING else [])
+        return
+    if ask and changes:
+        confirm(f"Remove {', '.join(changes)} of the stack {name} with all data?")
+    switch(stack, changes)
+    apply(stack, console, replace=layers if force else ())
+    if state is State.RUNNING:
+        needed = {need for layer in concerned for need in needed_by(layer)}
+        wait_until_up(client, name, declared(stack).services, [*needed, *concerned])
+
+
+def refuse_removal(name: str, after: Mapping[str, State], gone: Iterable[str], protect: bool) -> None:
+    """Raises OperationError where the engine could not remove these layers' data and would fail in the middle."""
+    if protect:
+        raise OperationError(f"the stack {name} protects its data (clinical:protect), so nothing was removed. What to do: set "
+                             f"clinical:protect to false, run `./pipeline all start --stack {name}`, then this command again.")
+    for layer in gone:
+        for need in needed_by(layer):
+            if after[need] is State.STOPPED:
+                raise OperationError(f"{layer} keeps its data in {need}, which is stopped, so nothing was removed. What to do: "
+                                     f"`./pipeline {need} start --stack {name}`, then this command again.")
+
+
+def announce(layers: list[str], state: State, changes: dict[str, State]) -> None:
+    """Says which layers change that the user did not name, and why."""
     others = [layer for layer in changes if layer not in layers]
     if others:
-        why = "needed" if state is State.RUNNING else "depends on it"
-        console.print(f"also {state}: {', '.join(others)} ({why})", highlight=False)
-    if dry_run:
-        console.print(f"would be {state}: {', '.join(changes) or 'nothing; all of it is so already'}", highlight=False)
-        return
-    if ask:
-        doomed = ", ".join(dict.fromkeys([*changes, *layers]))
-        typer.confirm(f"Remove {doomed} of the stack {name} with all data?", abort=True)
-    replace = [urn for service, urn in containers(stack).items() if any(f"layer:{layer.capitalize()}" in urn for layer in layers)] \
-        if force else None
-    switch(stack, changes)
-    apply(stack, console, replace)
+        word = {State.RUNNING: "starts too, since it is needed", State.STOPPED: "stops first, since it depends on it",
+                State.ABSENT: "goes first with its data, since it depends on it"}[state]
+        for other in others:
+            console.print(f"{other}: {word}", highlight=False)
 
 
-def build_images(layers: Iterable[str], name: str, *, again: bool) -> None:
-    """Builds or pulls what these layers run, as an update of the stack would, and nothing else of the stack."""
-    stack = open_stack(name)
-    catalog = settings_of(stack).catalog
+def say_plan(state: State, changes: dict[str, State], services: list[str]) -> None:
+    """What a dry run says."""
+    console.print(f"would be {state}: {', '.join(changes) or 'nothing that is not so already'}", highlight=False)
+    if services:
+        console.print(f"would get new containers: {', '.join(services)}", highlight=False)
+
+
+def confirm(question: str) -> None:
+    """Asks. Raises OperationError unless the answer is yes."""
+    try:
+        typer.confirm(question, abort=True, err=True)
+    except typer.Abort:
+        raise OperationError("nothing was changed; `--yes` answers the question beforehand") from None
+
+
+def restart_layers(layers: list[str], name: str, *, dry_run: bool) -> None:
+    """Gives those of the layers that run new containers. Raises OperationError if none of them does."""
+    now = wanted(open_stack(name))
+    running = [layer for layer in layers if now[layer] is State.RUNNING]
+    if not running:
+        raise OperationError(f"{', '.join(layers)} does not run; `./pipeline {layers[0]} start --stack {name}` starts it")
+    change(running, State.RUNNING, name, dry_run=dry_run, force=True)
+
+
+def build_images(layers: list[str], name: str, *, again: bool, dry_run: bool = False) -> None:
+    """Builds or pulls the images of these layers that are missing, or with `again` all of them. The next start runs them.
+
+    Raises OperationError and ImageError.
+    """
+    client, catalog = connect(), settings_of(open_stack(name)).catalog
     chosen = dict.fromkeys(catalog.choose(image) for layer in layers for image in layer_kinds()[layer].images)
-    urns = [f"urn:pulumi:{name}::{PROJECT}::{IMAGE}::{image}-image" for image in chosen if image]
     for image, why in catalog.left_out.items():
-        console.print(f"  {image}: {why}", highlight=False)
-    if urns:
-        apply(stack, console, replace=urns if again else None, target=urns)
+        console.print(f"{image}: {why}", highlight=False)
+    done = 0
+    for image in filter(None, chosen):
+        reference, pulled = catalog.reference(image), catalog.pulled(image)
+        if not again and exists(client, reference):
+            continue
+        done += 1
+        if dry_run:
+            console.print(f"would {'pull' if pulled else 'build'} {reference}", highlight=False)
+        elif pulled:
+            pull(client, reference)
+        else:
+            ensure_built(image, console, rebuild=again)
+    if again and done and not dry_run:
+        console.print(f"`./pipeline {layers[-1]} start --stack {name}` runs the new images", highlight=False)
+    elif not done:
+        console.print("every image is there" if any(chosen) else "no images of its own", highlight=False)
+
+
+def pull(client: DockerClient, reference: str) -> None:
+    """Gets an image from its registry. Raises OperationError."""
+    try:
+        with console.status(f"pulling {reference}"):
+            client.images.pull(reference)
+    except (DockerException, requests.RequestException) as error:
+        raise OperationError(f"{reference} cannot be pulled: {error}\nWhat to do: set clinical:registryMirror to a registry that "
+                             "has it, or clinical:images to build.") from None
+    console.print(f"pulled {reference}", highlight=False)

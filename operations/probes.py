@@ -1,15 +1,10 @@
-"""Asking a layer's services whether they work, each through its own protocol. A layer's probes are in operations/layers/."""
+"""Asking services whether they work, each through its own protocol."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, cast
-
-from components.settings import LayerSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -30,22 +25,6 @@ class Answer:
     milliseconds: float
 
 
-class LayerProbes(Protocol):
-    """What a module in operations/layers/ has."""
-
-    def probes(self, settings: Settings) -> Iterator[Probe]:
-        """Every question to this layer."""
-
-
-def probes_of(layer: LayerSettings, settings: Settings) -> list[Probe]:
-    """The probes of one layer; none where the layer has no module of them."""
-    name = f"operations.layers.{layer.layer}"
-    if importlib.util.find_spec(name) is None:
-        return []
-    module = cast(LayerProbes, importlib.import_module(name))
-    return list(module.probes(settings))
-
-
 def ask(probe: Probe) -> Answer:
     """The answer to one probe; an error is one, too, in its first line."""
     start = time.monotonic()
@@ -53,4 +32,4 @@ def ask(probe: Probe) -> Answer:
         detail, healthy = probe.ask(), True
     except Exception as error:  # whatever a client library raises means that the service does not answer well
         detail, healthy = (str(error).strip() or repr(error)).splitlines()[0][:200], False
-    return Answer(probe.service, healthy, detail, (time.monotonic() - start) * 1000)
+    return Answer(probe.service, healthy, detail, round((time.monotonic() - start) * 1000, 1))

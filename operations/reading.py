@@ -4,137 +4,155 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
-from typing import Annotated, Any
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
+from pulumi import automation as auto
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from components.settings import State, layer_kinds
-from operations.commands import StackName
-from operations.probes import ask, probes_of
-from operations.services import as_json, connect, found, statuses, verdict
-from operations.stack import OperationError, containers, open_stack, outputs, settings_of, wanted
+from operations.faults import OperationError, explained
+from operations.logs import show_logs
+from operations.options import DEFAULT_STACK, Json, StackName
+from operations.plugins import probes_of
+from operations.probes import Answer, ask
+from operations.services import ServiceStatus, as_json, connect, found, image_names, statuses, verdicts
+from operations.stack import declared, last_update_failed, open_stack, outputs, settings_of, wanted
 
-Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 # What is not a terminal has no width of its own; a table must not be cut for it.
-console, notes = Console(width=None if sys.stdout.isatty() else 160), Console(stderr=True)
-COLOURS = {"up": "green", "running": "green", "healthy": "green", "stopped": "dim", "absent": "dim", "starting": "yellow"}
+console, notes = Console(width=None if sys.stdout.isatty() else 200), Console(stderr=True, soft_wrap=True)
+COLOURS = {"up": "green", "running": "green", "healthy": "green", "done": "green", "stopped": "dim", "absent": "dim",
+           "none": "dim", "starting": "yellow"}
+AT_ONCE = 8
+"""Probes that run side by side, so that many silent servers do not add up their time limits."""
 
 
 def add(group: typer.Typer, layers: list[str]) -> None:
     """Adds the commands for these layers to a group."""
 
     @group.command()
-    def status(stack: StackName = "dev", as_data: Json = False) -> None:
+    def status(stack: StackName = DEFAULT_STACK, as_data: Json = False) -> None:
         """What runs, since when, restarts, image, ports: from Docker itself, so true after any manual command."""
         show_status(layers, stack, as_data)
 
     @group.command()
-    def health(stack: StackName = "dev", as_data: Json = False) -> None:
+    def health(stack: StackName = DEFAULT_STACK, as_data: Json = False) -> None:
         """Asks every service through its own protocol."""
         show_health(layers, stack, as_data)
 
     @group.command()
     def logs(service: Annotated[str | None, typer.Argument(help="One service; all of them without it.")] = None,
-             stack: StackName = "dev", follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on.")] = False,
-             tail: Annotated[int, typer.Option(help="Lines of each service.")] = 100) -> None:
+             stack: StackName = DEFAULT_STACK,
+             follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+             tail: Annotated[int, typer.Option(min=0, help="Lines of each service.")] = 100) -> None:
         """The containers' logs."""
         show_logs(layers, service, stack, follow, tail)
 
     @group.command()
-    def urls(stack: StackName = "dev", as_data: Json = False) -> None:
+    def urls(stack: StackName = DEFAULT_STACK, as_data: Json = False) -> None:
         """Where every page is."""
-        addresses: Any = outputs(open_stack(stack)).get("urls", {})
-        if as_data:
-            print(json.dumps(addresses))
-        for name, url in sorted({} if as_data else addresses.items()):
-            console.print(f"{name:<20} {url}", highlight=False)
+        show_urls(layers, stack, as_data)
 
     @group.command()
-    def validate(stack: StackName = "dev") -> None:
+    def validate(stack: StackName = DEFAULT_STACK) -> None:
         """Checks the configuration, and previews with the policies; changes nothing."""
         opened = open_stack(stack)
         settings_of(opened)
         try:
-            opened.preview(on_output=lambda line: notes.print(line, end="", highlight=False, markup=False),
-                           policy_packs=["policies"])
-        except Exception as error:
-            raise OperationError(f"the preview failed; its last words: {str(error).strip().splitlines()[-1]}") from None
-        console.print("valid", style="green")
+            opened.preview(on_output=lambda line: notes.print(line, highlight=False, markup=False, soft_wrap=True),
+                           color="never", policy_packs=["policies"])
+        except auto.CommandError as error:
+            raise explained(error, stack) from None
+        notes.print("valid", style="green")
 
 
 def show_status(layers: list[str], name: str, as_data: bool) -> None:
     """Prints each layer's verdict and services; exit status 1 unless every layer is what it shall be."""
-    stack = open_stack(name)
-    states, client = wanted(stack), connect()
-    owners = {service: next(layer for layer in layer_kinds() if f"clinical:layer:{layer.capitalize()}$" in urn)
-              for service, urn in containers(stack).items()}
-    rows = statuses(found(client, name), owners)
-    report = {layer: ([row for row in rows if row.layer == layer],
-                      bool(layer_kinds()[layer].images)) for layer in layers}
-    verdicts = {layer: verdict(own, states[layer], services) for layer, (own, services) in report.items()}
+    client, stack = connect(), open_stack(name)
+    states, there, cut_off = wanted(stack), declared(stack), last_update_failed(stack)
+    rows = statuses(found(client, name), there.services, states, image_names(client))
+    is_ = verdicts(rows, states, there.layers, layer_kinds(), last_failed=cut_off)
+    shown = {layer: [row for row in rows if row.layer == layer] for layer in layers}
     if as_data:
-        print(json.dumps({layer: {"wanted": states[layer].value, "is": verdicts[layer], "services": as_json(own)}
-                          for layer, (own, _) in report.items()}, indent=2))
+        print(json.dumps({layer: {"wanted": states[layer].value, "is": is_[layer], "services": as_json(own)}
+                          for layer, own in shown.items()}, indent=2))
     else:
-        table = Table("layer", "service", "state", "health", "since (UTC)", "restarts", "image", "ports", box=None)
-        for layer, (own, _) in report.items():
-            table.add_row(layer, "", coloured(verdicts[layer]), "", "", "", "", "", style="bold")
-            for row in own:
-                table.add_row("", row.service, coloured(row.state), coloured(row.health), row.since, str(row.restarts),
-                              row.image, row.ports)
-        console.print(table)
-    wrong = [layer for layer, is_ in verdicts.items() if is_ != ("up" if states[layer] is State.RUNNING else states[layer])]
-    if wrong:
-        notes.print(f"not as wanted: {', '.join(wrong)}; `./pipeline {wrong[0]} start` brings back what is missing",
+        console.print(status_table(shown, is_))
+    strangers = [row.service for own in shown.values() for row in own if not row.declared]
+    if strangers:
+        notes.print(f"not of this stack's program: {', '.join(strangers)}; `docker rm -f` removes what nobody needs",
                     highlight=False)
+    if cut_off:
+        notes.print(f"the last update of {name} did not reach its end; the same command again goes on from there", highlight=False)
+    wrong = [layer for layer in layers if is_[layer] != ("up" if states[layer] is State.RUNNING else states[layer])]
+    for layer in wrong:
+        mend = {State.RUNNING: ("start", "brings back what is missing"), State.STOPPED: ("stop", "stops what still runs"),
+                State.ABSENT: ("stop-full", "removes what is left")}[states[layer]]
+        notes.print(f"{layer} is {is_[layer]}, wanted is {states[layer]}; `./pipeline {layer} {mend[0]} --stack {name}` {mend[1]}",
+                    highlight=False)
+    if wrong:
         raise typer.Exit(1)
+
+
+def status_table(shown: dict[str, list[ServiceStatus]], verdicts: dict[str, str]) -> Table:
+    """A line a layer, and one a service below it."""
+    table = Table("layer", "service", "state", "health", "since (UTC)", "restarts", "image", "ports", box=None)
+    for layer, own in shown.items():
+        table.add_row(layer, "", coloured(verdicts[layer]), style="bold")
+        for row in own:
+            table.add_row("", row.service, coloured(row.state), coloured(row.health), row.since, str(row.restarts),
+                          escape(row.image), row.ports)
+    return table
 
 
 def show_health(layers: list[str], name: str, as_data: bool) -> None:
-    """Prints the answer of each service; exit status 1 if one is not well."""
+    """Prints the answer of each service; exit status 1 if one is not well, or if there is none to ask."""
     settings = settings_of(open_stack(name))
     running = [layer for layer in settings.layers() if layer.layer in layers and layer.state is State.RUNNING]
-    answers = [(layer.layer, ask(probe)) for layer in running for probe in probes_of(layer, settings)]
+    questions = [(layer.layer, probe) for layer in running for probe in probes_of(layer.layer, settings)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(zip([layer for layer, _ in questions], pool.map(ask, [probe for _, probe in questions]), strict=True))
     if as_data:
-        print(json.dumps([{"layer": layer, "service": a.service, "healthy": a.healthy, "detail": a.detail,
-                           "milliseconds": round(a.milliseconds, 1)} for layer, a in answers], indent=2))
+        print(json.dumps([{"layer": layer, **asdict(answer)} for layer, answer in answers], indent=2))
     else:
         for layer, answer in answers:
-            mark = "[green]✓[/]" if answer.healthy else "[red]✗[/]"
-            console.print(f"{mark} {layer:<15} {answer.service:<18} {answer.detail} ({answer.milliseconds:.0f} ms)",
-                          highlight=False)
-        for layer in layers:
-            if layer not in {other.layer for other in running}:
-                console.print(f"  {layer:<15} does not run; `./pipeline {layer} start` starts it", highlight=False)
-    sick = [answer.service for _, answer in answers if not answer.healthy]
-    if sick:
-        notes.print(f"not well: {', '.join(sick)}; `./pipeline all logs {sick[0]}` shows why", highlight=False)
+            console.print(answer_line(layer, answer), highlight=False, soft_wrap=True)
+    for layer in layers:
+        if layer not in {other.layer for other in running}:
+            notes.print(f"{layer} does not run; `./pipeline {layer} start --stack {name}` starts it", highlight=False)
+    sick = [(layer, answer.service) for layer, answer in answers if not answer.healthy]
+    for layer, count in Counter(layer for layer, _ in sick).items():
+        notes.print(f"{layer}: {count} not well; `./pipeline {layer} status --stack {name}` shows what runs, "
+                    f"`./pipeline {layer} logs --stack {name}` why", highlight=False)
+    if sick or not answers:
         raise typer.Exit(1)
 
 
-def show_logs(layers: list[str], service: str | None, name: str, follow: bool, tail: int) -> None:
-    """Prints the logs, each line behind its service where there are several."""
-    own = [c for c in found(connect(), name) if c.labels["clinical.layer"] in layers]
-    chosen = [c for c in own if service in (None, c.labels["clinical.service"])]
-    if not chosen:
-        known = ", ".join(c.labels["clinical.service"] for c in own) or "none runs; start the layer first"
-        raise OperationError(f"there is no container of {service or ', '.join(layers)} in the stack {name}. Services: {known}")
+def answer_line(layer: str, answer: Answer) -> str:
+    """One answer for a person."""
+    mark = "[green]✓[/]" if answer.healthy else "[red]✗[/]"
+    return f"{mark} {layer:<15} {answer.service:<18} {escape(answer.detail)} ({answer.milliseconds:.0f} ms)"
 
-    def show(container: Any) -> None:
-        prefix = f"{container.labels['clinical.service']} | " if len(chosen) > 1 else ""
-        for line in container.logs(stream=True, follow=follow, tail=tail):
-            console.print(prefix + line.decode(errors="replace").rstrip("\n"), highlight=False, markup=False, soft_wrap=True)
 
-    threads = [threading.Thread(target=show, args=(container,), daemon=True) for container in chosen]
-    for thread in threads:
-        thread.start()
-        if not follow:
-            thread.join()  # one service after the other, so that their lines stay together
-    for thread in threads:
-        thread.join()
+def show_urls(layers: list[str], name: str, as_data: bool) -> None:
+    """Prints the address of each page of the layers, by its name."""
+    stack = open_stack(name)
+    pages: dict[str, str] = outputs(stack).get("urls") or {}
+    owned = {port for layer in settings_of(stack).layers() if layer.layer in layers for port in layer.published()}
+    own = {page: url for page, url in sorted(pages.items()) if page in owned}
+    if as_data:
+        print(json.dumps(own, indent=2))
+        return
+    for page, url in own.items():
+        console.print(f"{page:<20} {url}", highlight=False, soft_wrap=True)
+    if not own:
+        raise OperationError(f"{', '.join(layers)} has no page now. What to do: `./pipeline all status --stack {name}` shows what "
+                             "runs, `./pipeline all urls` every page.")
 
 
 def coloured(word: str) -> str:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 
 import docker
 import requests
 from docker.errors import DockerException
 from docker.models.containers import Container
 
-from components.settings import State
-from operations.stack import PROJECT, OperationError
+from components.settings import LayerSettings, State
+from operations.faults import OperationError
+from operations.stack import PROJECT
+
+READY_SECONDS = 120
+CHANGING = ("starting", "restarting", "created")
 
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One service: what Docker says of its container, or `missing` where the stack has one and Docker has not."""
+    """One service: what Docker says of its container, `missing` where the stack has one and Docker has not, or `done` for
+    a task that ended well. `declared` is False for a container that the stack knows nothing of."""
 
     layer: str
     service: str
@@ -26,11 +32,22 @@ class ServiceStatus:
     restarts: int = 0
     image: str = ""
     ports: str = ""
+    declared: bool = True
 
     @property
     def up(self) -> bool:
-        """Whether it runs and is healthy."""
-        return self.state == "running" and self.health in ("healthy", "none")
+        """Whether it runs and is healthy, or has done its task."""
+        return self.state == "done" or (self.state == "running" and self.health in ("healthy", "none"))
+
+    @property
+    def gone(self) -> bool:
+        """Whether an update brings it back; one that runs and is ill it leaves alone."""
+        return self.state in ("missing", "exited", "dead", "created")
+
+    @property
+    def changing(self) -> bool:
+        """Whether it may become healthy without anybody's help."""
+        return self.state in CHANGING or self.health in CHANGING
 
 
 def connect() -> docker.DockerClient:
@@ -39,50 +56,101 @@ def connect() -> docker.DockerClient:
         client = docker.from_env(timeout=60)
         client.ping()
     except (DockerException, requests.RequestException) as error:
-        raise OperationError(f"Docker does not answer ({str(error).splitlines()[0]}); `make up` starts it where it may, "
-                             "or set DOCKER_HOST") from None
+        raise OperationError(f"Docker does not answer ({str(error).splitlines()[0]}); `make up` starts it where it may, or "
+                             "set DOCKER_HOST; your user must be allowed to use it (group docker)") from None
     return client
 
 
-def found(client: docker.DockerClient, stack: str, layer: str | None = None) -> list[Container]:
-    """The stack's containers, running or not; of one layer if it is named."""
-    labels = [f"clinical.project={PROJECT}", f"clinical.stack={stack}"] + ([f"clinical.layer={layer}"] if layer else [])
-    return sorted(client.containers.list(all=True, filters={"label": labels}), key=lambda c: c.labels["clinical.service"])
+def found(client: docker.DockerClient, stack: str) -> list[Container]:
+    """The stack's containers, running or not."""
+    labels = [f"clinical.project={PROJECT}", f"clinical.stack={stack}", "clinical.service"]
+    containers = client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
+    return sorted(containers, key=lambda c: c.labels["clinical.service"])
 
 
-def statuses(containers: Iterable[Container], expected: dict[str, str]) -> list[ServiceStatus]:
-    """The status of each container, and of each expected service (with its layer) that has none."""
-    rows = [status(container) for container in containers]
+def image_names(client: docker.DockerClient) -> dict[str, str]:
+    """A name of each image that has one, by its identity."""
+    return {image["Id"]: image["RepoTags"][0] for image in client.api.images() if image.get("RepoTags")}
+
+
+def statuses(containers: Iterable[Container], services: Mapping[str, str], wanted: Mapping[str, State] | None = None,
+             images: Mapping[str, str] | None = None) -> list[ServiceStatus]:
+    """The status of each container, and of each declared service (with its layer) that should have one and has not.
+
+    `images` has names of images by identity. A service of a layer that is not wanted to run is not missed.
+    """
+    rows = [replace(row, declared=row.service in services) for row in (status(c, images or {}) for c in containers)]
     seen = {row.service for row in rows}
-    rows += [ServiceStatus(layer, service, "missing", "none") for service, layer in expected.items() if service not in seen]
+    rows += [ServiceStatus(layer, service, "missing", "none") for service, layer in services.items()
+             if service not in seen and (wanted is None or wanted.get(layer) is State.RUNNING)]
     return sorted(rows, key=lambda row: (row.layer, row.service))
 
 
-def status(container: Container) -> ServiceStatus:
+def status(container: Container, images: Mapping[str, str]) -> ServiceStatus:
     """What Docker says of one container."""
     attributes = container.attrs
-    state = attributes["State"]
+    state, image = attributes["State"], attributes["Config"]["Image"]
     bindings = attributes["NetworkSettings"]["Ports"] or {}
     ports = sorted({f"{b['HostIp']}:{b['HostPort']}" for bound in bindings.values() for b in bound or []})
+    task = attributes.get("HostConfig", {}).get("RestartPolicy", {}).get("Name") == "no"
+    done = task and state["Status"] == "exited" and state["ExitCode"] == 0
     return ServiceStatus(
-        layer=container.labels["clinical.layer"], service=container.labels["clinical.service"], state=state["Status"],
-        health=state.get("Health", {}).get("Status", "none"), since=state["StartedAt"][:19].replace("T", " "),
-        restarts=attributes["RestartCount"], image=attributes["Config"]["Image"].removeprefix("sha256:")[:24],
-        ports=" ".join(ports))
+        layer=container.labels["clinical.layer"], service=container.labels["clinical.service"],
+        state="done" if done else state["Status"],
+        # Docker keeps the last word of a check that is no longer made.
+        health=(state.get("Health") or {}).get("Status", "none") if state["Status"] == "running" else "none",
+        since=state["StartedAt"][:19].replace("T", " "), restarts=attributes["RestartCount"],
+        image=images.get(image, image.removeprefix("sha256:")[:24]), ports=" ".join(ports))
 
 
 def verdict(rows: Iterable[ServiceStatus], wanted: State, has_services: bool) -> str:
-    """What a layer is: `up` only if every service of it is; `degraded` names a layer that half runs."""
+    """What a layer's containers make of it: `up` only if every service is; `degraded` names a layer that half runs."""
     rows = list(rows)
+    services = [row for row in rows if row.declared]
     if wanted is not State.RUNNING:
         return wanted.value if not rows else "degraded"
-    if not has_services:
+    if not has_services or (services and all(row.up for row in services)):
         return "up"
-    if rows and all(row.up for row in rows):
-        return "up"
-    return "degraded" if any(row.state == "running" for row in rows) else "down"
+    return "degraded" if any(row.state == "running" for row in services) else "down"
+
+
+def verdicts(rows: Iterable[ServiceStatus], wanted: Mapping[str, State], applied: Mapping[str, str],
+             kinds: Mapping[str, type[LayerSettings]], *, last_failed: bool) -> dict[str, str]:
+    """What each layer is. `applied` is the state that each had in the last update.
+
+    A layer without services is up if it was brought up by an update that reached its end, and what it needs is up.
+    """
+    rows, is_ = list(rows), dict[str, str]()
+    for layer, kind in kinds.items():
+        own = [row for row in rows if row.layer == layer]
+        is_[layer] = verdict(own, wanted[layer], bool(kind.images))
+        if wanted[layer] is State.RUNNING and applied.get(layer) != State.RUNNING:
+            is_[layer] = "degraded" if own else "down"
+        elif is_[layer] == "up" and not kind.images and (last_failed or any(is_[need] != "up" for need in kind.needs)):
+            is_[layer] = "degraded"
+    return is_
 
 
 def as_json(rows: Iterable[ServiceStatus]) -> list[dict[str, object]]:
     """Rows for `--json`."""
     return [asdict(row) for row in rows]
+
+
+def wait_until_up(client: docker.DockerClient, stack: str, services: Mapping[str, str], layers: Iterable[str]) -> None:
+    """Waits while services of these layers are on their way to be healthy. Raises OperationError for those that stay ill.
+
+    An update waits for the containers that it makes; this is about those that were there, and were restarted or fell ill.
+    """
+    wanted = dict.fromkeys(layers, State.RUNNING)
+    end = time.monotonic() + READY_SECONDS
+    while True:
+        rows = statuses(found(client, stack), services, wanted)
+        ill = [row for row in rows if row.layer in wanted and row.declared and not row.up]
+        if not ill:
+            return
+        if time.monotonic() > end or not any(row.changing for row in ill):
+            break
+        time.sleep(1)
+    states = ", ".join(f"{row.service} ({row.state}, {row.health})" for row in ill)
+    raise OperationError(f"not up: {states}\nWhat to do: `./pipeline all logs {ill[0].service} --stack {stack}` shows why; "
+                         f"`./pipeline {ill[0].layer} start-force --stack {stack}` makes new containers, data stays.")

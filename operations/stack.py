@@ -2,41 +2,66 @@
 
 from __future__ import annotations
 
-import json
 import os
-import time
-from collections import Counter
-from collections.abc import Iterable
+import signal
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pulumi import automation as auto
-from pulumi.automation import events
 from rich.console import Console
 
 import toolchain
-from components.settings import NAMESPACE, LayerSettings, Settings, State, layer_kinds
+from components.settings import NAMESPACE, LayerSettings, Settings, State, decoded, layer_kinds
 from operations.environment import environment
+from operations.faults import Interrupted, OperationError, explained, failed
+from operations.progress import UpdateProgress
 
 PROJECT_FOLDER = Path(__file__).parent.parent
+LOGS = PROJECT_FOLDER / ".logs"
 PROJECT = "clinical-mlops"
 CONTAINER = "docker:index/container:Container"
 IMAGE = "docker:index/remoteImage:RemoteImage"
-QUIET = (auto.OpType.SAME, auto.OpType.REFRESH)
-ADVICE = (
-    ("no stack named", "this stack does not exist yet: `make up STACK=NAME` makes it"),
-    ("incorrect passphrase", "the stack was encrypted with another passphrase: put that one into the file that "
-                             "PULUMI_CONFIG_PASSPHRASE_FILE names (.state/passphrase unless you set it)"),
-    ("the stack is currently locked", "another update is under way, or one was cut off: wait for it, or "
-                                      "`./pipeline pulumi cancel --yes`"),
-    ("Cannot connect to the Docker daemon", "Docker does not answer: `make up` starts it where it may"),
-    ("failed to be in healthy state", "a container did not become healthy: `./pipeline all logs SERVICE` shows why; "
-                                      "then run the command again"),
-    ("port is already allocated", "another program took one of the ports: stop it, or set clinical:portOffset"),
-)
+LAYER = "clinical:layer:"
+Kinds = Mapping[str, type[LayerSettings]]
+SERVICES = ("clinical:service:Service", "clinical:service:Task")
 
 
-class OperationError(Exception):
-    """A command cannot be carried out; the message says what is wrong and what to do."""
+class Workspace(auto.LocalWorkspace):
+    """The project's folder; opening a stack does not select it for the `pulumi` commands that a user types later."""
+
+    def select_stack(self, stack_name: str) -> None:
+        """Fails unless there is such a stack."""
+        self.pulumi_command.run(["stack", "--stack", stack_name], self.work_dir, self.env_vars)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the stack's state says that there is: the layer of each service, the URN and the layer of each container, the
+    URNs of images, and the state that each layer had in the last update."""
+
+    services: Mapping[str, str]
+    containers: Mapping[str, tuple[str, str]]
+    images: Sequence[str]
+    layers: Mapping[str, str]
+
+    @classmethod
+    def of(cls, resources: Sequence[Mapping[str, Any]]) -> Declared:
+        """Reads the resources of an exported stack. A resource belongs to the layer that its URN begins with."""
+        kinds = {r["type"]: r for r in resources if r["type"].startswith(LAYER)}
+        names = {kind: str(r["urn"]).rpartition("::")[2] for kind, r in kinds.items()}
+        services, containers = {}, {}
+        for resource in resources:
+            kind, _, name = str(resource["urn"]).split("::", 2)[2].rpartition("::")
+            layer = names.get(kind.partition("$")[0])
+            if layer and resource["type"] in SERVICES:
+                services[name] = layer
+            if layer and resource["type"] == CONTAINER:
+                containers[name] = str(resource["urn"]), layer
+        states = {names[kind]: str((r.get("outputs") or {}).get("state")) for kind, r in kinds.items()}
+        return cls(services, containers, [str(r["urn"]) for r in resources if r["type"] == IMAGE], states)
 
 
 def open_stack(name: str) -> auto.Stack:
@@ -50,37 +75,47 @@ def open_stack(name: str) -> auto.Stack:
         raise OperationError(f"there is no stack {name}: nothing was set up here yet; `make up STACK={name}` does it")
     os.environ["PATH"] = variables["PATH"]  # the Automation API asks the engine's version before it takes our variables
     try:
-        return auto.select_stack(name, work_dir=str(PROJECT_FOLDER), opts=auto.LocalWorkspaceOptions(env_vars=variables))
+        return auto.Stack.select(name, Workspace(work_dir=str(PROJECT_FOLDER), env_vars=variables))
     except FileNotFoundError:
-        raise OperationError("there is no `pulumi`: `make up` installs it") from None
+        raise OperationError(f"there is no `pulumi`: `make up STACK={name}` installs it") from None
+    except auto.InvalidVersionError as error:
+        raise OperationError(f"{error}; `make up STACK={name}` installs the right one where none is on the PATH") from None
     except auto.CommandError as error:
         raise explained(error, name) from None
 
 
-def explained(error: Exception, stack: str) -> OperationError:
-    """The engine's error in its own words, and what to do about it."""
-    text = str(error)
-    advice = next((words for sign, words in ADVICE if sign.lower() in text.lower()), None)
-    lines = [line.strip() for line in text.splitlines() if "error:" in line] or text.strip().splitlines()[-3:]
-    shown = "\n".join(dict.fromkeys(lines))
-    return OperationError(shown + (f"\nWhat to do: {advice.replace('NAME', stack)}." if advice else ""))
-
-
-def settings_of(stack: auto.Stack) -> Settings:
-    """The stack's whole configuration, secrets included. Raises SettingsError with every fault."""
+@contextmanager
+def engine(stack: auto.Stack) -> Iterator[None]:
+    """Turns an error of the engine into an OperationError."""
     try:
-        values = stack.get_all_config()
+        yield
     except auto.CommandError as error:
         raise explained(error, stack.name) from None
-    return Settings.parse(PROJECT, stack.name, {key: value.value for key, value in values.items()})
+
+
+def configuration(stack: auto.Stack) -> dict[str, Any]:
+    """The stack's configuration, secrets in the open."""
+    with engine(stack):
+        return {key: value.value for key, value in stack.get_all_config().items()}
+
+
+def settings_of(stack: auto.Stack, changes: Mapping[str, State] | None = None) -> Settings:
+    """The stack's settings, as they would be after `changes`, secrets included. Raises SettingsError with every fault."""
+    values, key = configuration(stack), f"{NAMESPACE}:layers"
+    layers = decoded(values.get(key)) or {}
+    return Settings.parse(PROJECT, stack.name, {**values, key: {**layers, **(changes or {})}} if changes else values)
 
 
 def wanted(stack: auto.Stack) -> dict[str, State]:
-    """The wanted state of each layer, as the configuration has it."""
-    return {layer.layer: layer.state for layer in settings_of(stack).layers()}
+    """The wanted state of each layer, as the configuration has it. Raises OperationError for one that there is not."""
+    given = decoded(configuration(stack).get(f"{NAMESPACE}:layers")) or {}
+    try:
+        return {layer: State(given.get(layer, State.RUNNING)) for layer in layer_kinds()}
+    except ValueError as error:
+        raise OperationError(f"Pulumi.{stack.name}.yaml: clinical:layers: {error}; a layer is {', '.join(State)}") from None
 
 
-def needed_by(layer: str, kinds: dict[str, type[LayerSettings]] | None = None) -> list[str]:
+def needed_by(layer: str, kinds: Kinds | None = None) -> list[str]:
     """The layers that `layer` needs, directly or not, lowest first."""
     kinds = kinds or layer_kinds()
     found: set[str] = set()
@@ -93,83 +128,104 @@ def needed_by(layer: str, kinds: dict[str, type[LayerSettings]] | None = None) -
     return [name for name in kinds if name in found]
 
 
-def dependents_of(layer: str, kinds: dict[str, type[LayerSettings]] | None = None) -> list[str]:
+def dependents_of(layer: str, kinds: Kinds | None = None) -> list[str]:
     """The layers that need `layer`, directly or not, topmost first."""
     kinds = kinds or layer_kinds()
     return [name for name in reversed(list(kinds)) if layer in needed_by(name, kinds)]
 
 
-def plan(layers: Iterable[str], state: State, now: dict[str, State],
-         kinds: dict[str, type[LayerSettings]] | None = None) -> dict[str, State]:
+def plan(layers: Iterable[str], state: State, now: Mapping[str, State], kinds: Kinds | None = None) -> dict[str, State]:
     """What to write into the configuration so that `layers` have `state`: what they need starts too, what needs them stops.
 
-    Layers that are so already are left out. A layer that is absent stays absent when what it needs stops.
+    In the order in which it happens. Layers that are so already are left out; one that is absent stays absent when it or
+    what it needs stops, since it has nothing left to keep.
     """
     kinds = kinds or layer_kinds()
     changes: dict[str, State] = {}
     for layer in layers:
         others = needed_by(layer, kinds) if state is State.RUNNING else dependents_of(layer, kinds)
-        for name in ([*others, layer]):
+        for name in [*others, layer]:
             if now[name] is not state and not (state is State.STOPPED and now[name] is State.ABSENT):
                 changes[name] = state
     return changes
 
 
-def switch(stack: auto.Stack, changes: dict[str, State]) -> None:
+def switch(stack: auto.Stack, changes: Mapping[str, State]) -> None:
     """Writes the wanted states into the stack's configuration."""
-    for layer, state in changes.items():
-        stack.set_config(f"{NAMESPACE}:layers.{layer}", auto.ConfigValue(state.value), path=True)
+    with engine(stack):
+        for layer, state in changes.items():
+            stack.set_config(f"{NAMESPACE}:layers.{layer}", auto.ConfigValue(state.value), path=True)
 
 
-def containers(stack: auto.Stack) -> dict[str, str]:
-    """The URN of each container in the stack's state, by service."""
-    try:
+def declared(stack: auto.Stack) -> Declared:
+    """What the stack's state says that there is."""
+    with engine(stack):
         deployment = stack.export_stack().deployment or {}
-    except auto.CommandError as error:
-        raise explained(error, stack.name) from None
-    return {r["urn"].rpartition("::")[2]: r["urn"] for r in deployment.get("resources", []) if r["type"] == CONTAINER}
+    return Declared.of(deployment.get("resources", []))
 
 
 def refresh_containers(stack: auto.Stack) -> None:
-    """Looks at the containers as they really are, so that an update brings back what was killed or removed by hand.
+    """Looks at the containers and their images as they really are, so that an update brings back what was killed or removed
+    by hand, and runs images that were built again.
 
     A full refresh would ask MinIO, PostgreSQL and Kafka, too, which may be the ones that are down.
     """
-    urns = list(containers(stack).values())
+    there = declared(stack)
+    urns = [*there.images, *(urn for urn, _ in there.containers.values())]
     if urns:
-        try:
-            stack.refresh(target=urns, on_output=lambda _: None)
-        except auto.CommandError as error:
-            raise explained(error, stack.name) from None
+        with engine(stack):
+            stack.refresh(target=urns, color="never", on_output=lambda _: None)
 
 
-def apply(stack: auto.Stack, console: Console, replace: list[str] | None = None, target: list[str] | None = None) -> None:
-    """Brings the stack, or the `target` resources of it, to what its configuration says and shows each change.
+def apply(stack: auto.Stack, console: Console, replace: Collection[str] = ()) -> None:
+    """Brings the stack to what its configuration says and shows each change.
 
-    `replace` are resources to make anew in any case. Raises OperationError when the update fails.
+    `replace` are layers whose containers are made anew in any case. Raises OperationError when the update fails,
+    Interrupted when the user stops it.
     """
-    start, done, faults = time.monotonic(), Counter[str](), list[str]()
-    with console.status("looking at the containers") as status:
+    LOGS.mkdir(exist_ok=True)
+    log = LOGS / f"update-{stack.name}.log"
+    with left_to_the_engine(), console.status("looking at the containers"):
         refresh_containers(stack)
-
-        def event(seen: events.EngineEvent) -> None:
-            if seen.res_outputs_event and (step := seen.res_outputs_event.metadata).op not in QUIET:
-                done[step.op.value] += 1
-                console.print(f"  {step.op.value:<18} {step.urn.rpartition('::')[2]}", highlight=False)
-            if seen.resource_pre_event and (step := seen.resource_pre_event.metadata).op not in QUIET:
-                status.update(f"{step.op.value} {step.urn.rpartition('::')[2]}")
-            if seen.diagnostic_event and seen.diagnostic_event.severity == "error":
-                faults.append(seen.diagnostic_event.message.strip())
-
-        status.update("updating")
+    # After the refresh: one that was removed by hand is made anew without being asked for, which the engine refuses.
+    urns = [urn for urn, layer in declared(stack).containers.values() if layer in replace] if replace else []
+    with left_to_the_engine(), log.open("w") as output, UpdateProgress(console) as progress:
         try:
-            stack.up(on_event=event, on_output=lambda _: None, replace=replace, target=target)
+            stack.up(on_event=progress.event, color="never", replace=urns,
+                     on_output=lambda line: print(line, file=output, flush=True))
         except auto.CommandError as error:
-            raise explained(RuntimeError("\n".join(f"error: {fault}" for fault in faults) or str(error)), stack.name) from None
-    changes = ", ".join(f"{count} {op}" for op, count in sorted(done.items())) or "nothing to do"
-    console.print(f"{stack.name}: {changes} ({time.monotonic() - start:.0f} s)", highlight=False)
+            raise failed(progress.faults, error, stack.name, log) from None
+    console.print(f"{stack.name}: {progress.summary()}", highlight=False)
 
 
-def outputs(stack: auto.Stack) -> dict[str, object]:
+@contextmanager
+def left_to_the_engine() -> Iterator[None]:
+    """Ctrl-C goes to the engine alone, which ends what it has begun and gives the stack's lock back. Raises Interrupted then.
+
+    It belongs to the terminal's foreground processes as we do, so it gets the signal by itself. Ending before it would
+    leave it at work behind the user's back.
+    """
+    seen: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    try:
+        yield
+    except OperationError:
+        if not seen:
+            raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if seen:
+        raise Interrupted("interrupted; the same command goes on from here")
+
+
+def outputs(stack: auto.Stack) -> dict[str, Any]:
     """The stack's outputs, as plain values."""
-    return json.loads(json.dumps({key: value.value for key, value in stack.outputs().items()}, default=str))  # type: ignore[no-any-return]
+    with engine(stack):
+        return {key: output.value for key, output in stack.outputs().items()}
+
+
+def last_update_failed(stack: auto.Stack) -> bool:
+    """Whether the stack is as an update left it that did not reach its end."""
+    with engine(stack):
+        updates = (entry for entry in stack.history(page_size=10, show_secrets=False) if entry.kind == "update")
+        return any(entry.result != "succeeded" for entry in list(updates)[:1])

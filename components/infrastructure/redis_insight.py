@@ -71,4 +71,5 @@ def commander(args: RedisInsightArgs) -> ServiceArgs:
         secrets={"local.json": settings},
         ports=[Port(inside=8081, outside=args.port)],
         health=Health(["bash", f"{CONFIG_FOLDER}/health"], interval="3s"),
-        limits=Limits(memory_mb=256, cpus=0.5), after=args.cache.ready)
+        limits=Limits(memory_mb=256, cpus=0.5), after=args.cache.ready,
+        stop_grace_seconds=2)  # it ignores SIGTERM and holds nothing

@@ -9,8 +9,11 @@ from functools import partial
 import psycopg
 import redis
 import urllib3
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from minio import Minio
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from components.infrastructure.minio import ROOT_USER
 from components.infrastructure.settings import InfrastructureSettings, copy_name
@@ -57,7 +60,8 @@ def postgres(host: str, port: int, name: str, password: str) -> str:
 
 def cache(host: str, port: int, password: str) -> str:
     """PING with the password."""
-    client = redis.Redis(host=host, port=port, password=password, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
+    client = redis.Redis(host=host, port=port, password=password, socket_timeout=SECONDS, socket_connect_timeout=SECONDS,
+                         retry=Retry(NoBackoff(), 0))
     try:
         client.ping()
         return f"{client.dbsize()} keys"
@@ -78,7 +82,10 @@ def zookeeper(host: str, port: int) -> str:
 def kafka(address: str) -> str:
     """Every topic has a leader for each partition and all its copies in step."""
     client = AdminClient({"bootstrap.servers": address, "socket.timeout.ms": SECONDS * 1000, "log_level": 0})
-    metadata = client.list_topics(timeout=SECONDS)
+    try:
+        metadata = client.list_topics(timeout=SECONDS)
+    except KafkaException as error:
+        raise RuntimeError(f"{address}: {error.args[0].str()}") from None
     missing = sorted({spec.name for spec in TOPICS} - set(metadata.topics))
     if missing:
         raise RuntimeError(f"topics are missing: {', '.join(missing)}; `./pipeline pulumi up --refresh` makes them again")
@@ -95,8 +102,6 @@ def kafka(address: str) -> str:
 def http(url: str) -> str:
     """A page answers, if only with a request to log in."""
     answer = urllib3.PoolManager(timeout=SECONDS, retries=False).request("GET", url, redirect=False)
-    if answer.status >= 500:
+    if answer.status >= 400 and answer.status not in (401, 403):
         raise RuntimeError(f"{url} answered {answer.status}")
     return f"answers {answer.status}"
-
-

@@ -11,10 +11,12 @@ from pathlib import Path
 import docker
 import pulumi
 from rich.console import Console
+from rich.markup import escape
 
 import toolchain
 from components.settings import Settings
 from operations.environment import environment
+from operations.faults import OperationError
 from operations.images import ImageError
 from operations.setup.base_image import ensure_base
 from operations.setup.checks import SetupError, machine, problems
@@ -97,8 +99,8 @@ def main(arguments: list[str]) -> int:
     command, stack = arguments[0], os.environ.get("STACK") or os.environ.get("PULUMI_STACK") or "dev"
     try:
         return run(command, stack, arguments[1:], console)
-    except (SetupError, ImageError, toolchain.ToolchainError, pulumi.RunError) as error:
-        console.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+    except (SetupError, ImageError, OperationError, toolchain.ToolchainError, pulumi.RunError) as error:
+        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         return 130

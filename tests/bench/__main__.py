@@ -79,7 +79,7 @@ def compose_run(client: docker.DockerClient, folder: Path, project: str, count: 
 def measure() -> tuple[list[dict[str, float]], list[dict[str, float]], dict[str, float]]:
     """Three rounds each, from images that are built and with no volume left."""
     client = docker.from_env(timeout=180)
-    stack = Stack("bench", free_offset(OFFSET), client)
+    stack = Stack("", free_offset(OFFSET), client, prefix="bench-")
     folder = Path(tempfile.mkdtemp(prefix="clinical-bench-"))
     ours, theirs, used = [], [], {}
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ def write_compose(state: Mapping[str, Any], folder: Path, project: str) -> Path:
     What Pulumi uploads becomes a file that is mounted; health checks, limits and hardening are the same. Buckets,
     topics, users and databases have no equivalent and are left out, to Compose's advantage.
     """
-    resources = state["deployment"]["resources"]
+    resources = opened(state["deployment"]["resources"])
     containers = [r["inputs"] for r in resources if r["type"] == CONTAINER]
     volumes: dict[str, dict[str, str]] = {r["inputs"]["name"]: {} for r in resources if r["type"] == VOLUME}
     names = {inputs["hostname"] for inputs in containers}
@@ -26,6 +27,13 @@ def write_compose(state: Mapping[str, Any], folder: Path, project: str) -> Path:
     file.write_text(yaml.safe_dump({"version": "2.4", "services": services, "volumes": volumes}))
     (folder / ".env").write_text(f"COMPOSE_PROJECT_NAME={project}\n")
     return file
+
+
+def opened(value: Any) -> Any:
+    """State with its decrypted secrets in their places."""
+    if isinstance(value, dict):
+        return opened(json.loads(value["plaintext"])) if "plaintext" in value else {k: opened(v) for k, v in value.items()}
+    return [opened(inner) for inner in value] if isinstance(value, list) else value
 
 
 def needs(name: str, names: set[str]) -> Iterator[tuple[str, dict[str, str]]]:

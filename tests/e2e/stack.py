@@ -40,11 +40,10 @@ class Stack:
     """One throw-away stack. `secrets` holds its generated passwords by name, `offset` what its ports are moved by."""
 
     def __init__(
-        self, kind: str, offset: int, client: docker.DockerClient, config: Mapping[str, str] | None = None
+        self, kind: str, offset: int, client: docker.DockerClient, config: Mapping[str, str] | None = None,
+        prefix: str = NAME_PREFIX,
     ) -> None:
-        self.name = (
-            f"{NAME_PREFIX}{kind}-{secrets.token_hex(3)}" if kind else f"{NAME_PREFIX}{secrets.token_hex(4)}"
-        )
+        self.name = f"{prefix}{kind}-{secrets.token_hex(3)}" if kind else f"{prefix}{secrets.token_hex(4)}"
         self.offset, self.client = offset, client
         self.logs = LOGS / self.name
         self.logs.mkdir(parents=True, exist_ok=True)

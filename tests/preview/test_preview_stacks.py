@@ -44,7 +44,8 @@ class Previews:
         """A stack with the settings of Pulumi.`file`.yaml and some of its own."""
         given = flat(yaml.safe_load((TREE / f"Pulumi.{file}.yaml").read_text())["config"])
         kept = {key: value for key, value in given.items() if key != "images" and not key.startswith("secrets.")}
-        self.stacks.append(Stack(f"preview-{file}", OFFSET, self.client, {**kept, **settings}))
+        kept |= {f"layers.{layer}": "running" for layer in layer_kinds()}  # whatever an operator switched off here
+        self.stacks.append(Stack(file, OFFSET, self.client, {**kept, **settings}, prefix="preview-"))
         return self.stacks[-1]
 
     def plan(self, stack: Stack) -> list[dict[str, Any]]:

@@ -132,7 +132,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return pb.ReadResponse()
         response = pb.ReadResponse(id=request.id)
         seen = {key: value for key, value in found.items() if key in kind.inputs}
-        inputs = {**known, **{key: seen[key] for key in seen if not known or key in known}}
+        inputs = {**known, **{key: seen[key] for key in seen if key in known}} if known else kind.check(seen, request.id)
         response.inputs.update(inputs)
         response.properties.update({**plain(request.properties), **inputs, **found})
         return response

@@ -117,8 +117,11 @@ class Extension(_Inside):
         database, _, name = identity.partition(".")
         rows = client.look("SELECT extversion, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
                            " WHERE extname = %s", [name], database)
-        return {"name": name, "database": database, "version": rows[0]["extversion"],
-                "schema": rows[0]["nspname"]} if rows else None
+        if not rows:
+            return None
+        # Left out, PostgreSQL chooses public: then it is no input.
+        schema = {"schema": rows[0]["nspname"]} if "schema" in known or rows[0]["nspname"] != "public" else {}
+        return {"name": name, "database": database, "version": rows[0]["extversion"], **schema}
 
     def update(self, client: Server, identity: str, old: Values, new: Values) -> Values:
         """Only dropCascade can change in place, and it is Pulumi's own."""

@@ -106,7 +106,7 @@ class Grant(Kind):
             common = set(wanted)
         else:
             common = set.intersection(*(set(row["privileges"]) for row in held))
-        if not common and (wanted is None or wanted):
+        if not common and wanted:
             return None
         return {"role": role, "database": database, "objectType": kind, **({"schema": schema} if schema else {}),
                 **({"objects": named} if named else {}),

@@ -1,0 +1,65 @@
+"""Fixtures of the management command's tests: a world without engine and Docker, and the command in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from operations import commands, logs, reading
+from operations.__main__ import main
+from tests.unit.pipeline.fakes import SERVICES, FakeDocker, FakeStack, container
+
+MODULES = (commands, logs, reading)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Done]
+World = Callable[..., tuple[FakeStack, FakeDocker]]
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs `./pipeline` with arguments, in this process."""
+    monkeypatch.delenv("PULUMI_STACK", raising=False)
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr("sys.argv", ["./pipeline", *arguments])
+        try:
+            status = main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        text = capsys.readouterr()
+        assert "Traceback" not in text.err
+        return Done(status, text.out, text.err)
+
+    return run
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+    """Makes the stack and the daemon that commands find: both layers in the given state, or each in its own."""
+
+    def make(state: str = "running", docker: FakeDocker | None = None, *, storage: str | None = None,
+             **settings: object) -> tuple[FakeStack, FakeDocker]:
+        stack = FakeStack({"infrastructure": state, "storage": storage or state}, **settings)
+        daemon = docker or FakeDocker(*(container(name) for name in (SERVICES if state == "running" else ())))
+        monkeypatch.setattr("operations.stack.LOGS", tmp_path)
+        for module in MODULES:
+            monkeypatch.setattr(module, "connect", lambda: daemon)
+            if hasattr(module, "open_stack"):
+                monkeypatch.setattr(module, "open_stack", lambda name: stack)
+        return stack, daemon
+
+    return make
