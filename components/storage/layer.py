@@ -46,20 +46,20 @@ class Storage(Layer):
         super().__init__("Storage", name, settings, opts)
         every = list(rules(settings))
         if self.scope.keeps_data:
-            for bucket in VERSIONED:
-                minio.S3BucketVersioning(
-                    f"{bucket}-versioning", bucket=lake.buckets[bucket].name,
-                    versioning_configuration=minio.S3BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-                    opts=self._options(lake, bucket))
+            versioned = {bucket: minio.S3BucketVersioning(
+                f"{bucket}-versioning", bucket=lake.buckets[bucket].name,
+                versioning_configuration=minio.S3BucketVersioningVersioningConfigurationArgs(status="Enabled"),
+                opts=self._options(lake, bucket)) for bucket in VERSIONED}
             for bucket in dict.fromkeys(rule.bucket for rule in every):
                 minio.IlmPolicy(f"{bucket}-lifecycle", bucket=lake.buckets[bucket].name,
                                 rules=[lifecycle(rule) for rule in every if rule.bucket == bucket],
-                                opts=self._options(lake, bucket))
+                                # One after the other: of two changes of a bucket at a time MinIO can lose one.
+                                opts=self._options(lake, bucket, *([versioned[bucket]] if bucket in versioned else [])))
         self.finish({"versioned": list(VERSIONED), "rules": [f"{rule.bucket}: {rule.name}" for rule in every]})
 
-    def _options(self, lake: Lake, bucket: str) -> pulumi.ResourceOptions:
+    def _options(self, lake: Lake, bucket: str, *more: pulumi.Resource) -> pulumi.ResourceOptions:
         return child_of(self, provider=lake.store.provider, deleted_with=lake.store.deleted_with,
-                        depends_on=[*lake.store.ready, *lake.buckets[bucket].ready])
+                        depends_on=[*lake.store.ready, *lake.buckets[bucket].ready, *more])
 
 
 def lifecycle(rule: Rule) -> minio.IlmPolicyRuleArgs:

@@ -182,7 +182,8 @@ def prepare(server: Server) -> None:
         for policy in ("writes", "other"):
             server.admin.policy_add(policy, policy=json.loads(READ))
         return
-    server.sql("DROP DATABASE IF EXISTS home WITH (FORCE)")
+    for database in ("home", "one", "two"):
+        server.sql(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
     for role in ("joe", "sue"):
         server.sql(f"DROP ROLE IF EXISTS {role}")
         server.sql(f"CREATE ROLE {role}")

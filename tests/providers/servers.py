@@ -60,8 +60,9 @@ class Server:
         port = port or self.port
         if self.kind == "minio":
             return pulumi_minio.Provider("server", minio_server=f"127.0.0.1:{port}", minio_user=USER["minio"],
-                                         minio_password=password, minio_ssl=False)
-        return pulumi_postgresql.Provider("server", host="127.0.0.1", port=port, username=USER["postgres"], password=password,
+                                         minio_password=pulumi.Output.secret(password), minio_ssl=False)
+        return pulumi_postgresql.Provider("server", host="127.0.0.1", port=port, username=USER["postgres"],
+                                          password=pulumi.Output.secret(password),
                                           sslmode="disable", connect_timeout=5)
 
 
@@ -104,8 +105,9 @@ class OneResource:
 
     def __init__(self, folder: Path, server: Server) -> None:
         self.server = server
-        (folder / "state").mkdir()
-        variables = {**toolchain.environment(), "PULUMI_BACKEND_URL": f"file://{folder / 'state'}", "PULUMI_CONFIG_PASSPHRASE": "x"}
+        self.state = folder / "state"
+        self.state.mkdir()
+        variables = {**toolchain.environment(), "PULUMI_BACKEND_URL": f"file://{self.state}", "PULUMI_CONFIG_PASSPHRASE": "x"}
         os.environ["PATH"] = variables["PATH"]
         backend = auto.ProjectBackend(variables["PULUMI_BACKEND_URL"])
         project = auto.ProjectSettings(name="plugin", runtime="python", backend=backend)

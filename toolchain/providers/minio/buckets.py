@@ -14,6 +14,7 @@ from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 from minio.lifecycleconfig import Expiration, LifecycleConfig, NoncurrentVersionExpiration, Rule
 from minio.versioningconfig import VersioningConfig
+
 from policies import fault, kept
 
 BUCKET = Property(type=STRING, required=True, replaces=True)
@@ -113,7 +114,8 @@ class S3BucketVersioning(_OfBucket):
 
     def create(self, client: Server, inputs: Values) -> Values:
         """Sets the state."""
-        client.s3.set_bucket_versioning(inputs["bucket"], VersioningConfig(inputs["versioningConfiguration"]["status"]))
+        with client.settings:
+            client.s3.set_bucket_versioning(inputs["bucket"], VersioningConfig(inputs["versioningConfiguration"]["status"]))
         return {}
 
     def read(self, client: Server, identity: str, known: Values) -> Values | None:
@@ -126,7 +128,8 @@ class S3BucketVersioning(_OfBucket):
 
     def delete(self, client: Server, identity: str, inputs: Values) -> None:
         """Versions cannot be switched off, only suspended."""
-        found(client.s3.set_bucket_versioning, identity, VersioningConfig("Suspended"))
+        with client.settings:
+            found(client.s3.set_bucket_versioning, identity, VersioningConfig("Suspended"))
 
 
 class IlmPolicy(_OfBucket):
@@ -150,7 +153,8 @@ class IlmPolicy(_OfBucket):
 
     def create(self, client: Server, inputs: Values) -> Values:
         """Sets all rules of the bucket."""
-        client.s3.set_bucket_lifecycle(inputs["bucket"], LifecycleConfig([to_rule(rule) for rule in inputs["rules"]]))
+        with client.settings:
+            client.s3.set_bucket_lifecycle(inputs["bucket"], LifecycleConfig([to_rule(rule) for rule in inputs["rules"]]))
         return {}
 
     def read(self, client: Server, identity: str, known: Values) -> Values | None:
@@ -163,7 +167,8 @@ class IlmPolicy(_OfBucket):
 
     def delete(self, client: Server, identity: str, inputs: Values) -> None:
         """Removes all rules of the bucket."""
-        found(client.s3.delete_bucket_lifecycle, identity)
+        with client.settings:
+            found(client.s3.delete_bucket_lifecycle, identity)
 
 
 def expiration(text: str) -> Expiration | None:
@@ -215,7 +220,8 @@ class S3BucketPolicy(_OfBucket):
 
     def create(self, client: Server, inputs: Values) -> Values:
         """Sets the bucket's policy."""
-        client.s3.set_bucket_policy(inputs["bucket"], inputs["policy"])
+        with client.settings:
+            client.s3.set_bucket_policy(inputs["bucket"], inputs["policy"])
         return {}
 
     def read(self, client: Server, identity: str, known: Values) -> Values | None:
@@ -225,7 +231,8 @@ class S3BucketPolicy(_OfBucket):
 
     def delete(self, client: Server, identity: str, inputs: Values) -> None:
         """Closes the bucket again."""
-        found(client.s3.delete_bucket_policy, identity)
+        with client.settings:
+            found(client.s3.delete_bucket_policy, identity)
 
 
 BUCKET_KINDS: tuple[Kind, ...] = (S3Bucket(), S3BucketVersioning(), IlmPolicy(), S3BucketPolicy())

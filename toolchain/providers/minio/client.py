@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ class Server:
 
     def __init__(self, endpoint: str, user: str, password: str, region: str, secure: bool) -> None:
         self.endpoint = endpoint
+        # MinIO reads, changes and writes all settings of a bucket at once: of two changes at a time one can be lost.
+        self.settings = threading.Lock()
         pool = urllib3.PoolManager(timeout=urllib3.Timeout(SECONDS), retries=RETRIES, maxsize=16)
         self.s3 = Minio(endpoint, access_key=user, secret_key=password, region=region, secure=secure, http_client=pool)
         self.admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(user, password), region=region, secure=secure,

@@ -60,7 +60,7 @@ class Role(Kind):
         roles = [row["rolname"] for row in held]
         wanted = known.get("roles") or []
         return {"name": identity, "connectionLimit": rows[0]["rolconnlimit"],
-                "roles": wanted if sorted(wanted) == roles else roles,
+                **({"roles": wanted if sorted(wanted) == roles else roles} if roles or wanted else {}),
                 **{key: rows[0][column] for key, (_, column) in FLAGS.items()}}
 
     def update(self, client: Server, identity: str, old: Values, new: Values) -> Values:
