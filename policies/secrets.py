@@ -1,4 +1,4 @@
-"""Secrets: none where `docker inspect` shows it."""
+"""Secrets: none where `docker inspect` shows it. No message repeats a value."""
 
 from __future__ import annotations
 
@@ -10,35 +10,65 @@ from collections.abc import Iterator
 from pulumi_policy import ResourceValidationArgs
 
 from policies.containers import CONTAINER
-from policies.rule import Rule
+from policies.rule import Rule, known, listed
 
-SECRET_NAME = re.compile(r"PASS(WORD|WD|PHRASE)?$|SECRET|TOKEN|(API|ACCESS|PRIVATE|ENCRYPTION)_?KEY|CREDENTIAL", re.IGNORECASE)
-A_PATH = re.compile(r"^(/|file:)")
+# The last word of a name says what its value is: TOKEN_TTL is a time, and AWS_ACCESS_KEY_ID a user's name.
+SECRET_NAME = re.compile(r"(PASSWORD|PASSWD|PASSPHRASE|((^|_)|REQUIRE)PASS|SECRETS?|TOKEN|((^|_)|API)KEY|CREDENTIALS?)$")
+HARMLESS = re.compile(r"""["']?((file:)?/run/secrets/|\$[({\w])|(true|false)$""", re.IGNORECASE)
+"""The path of a secret file, what a shell puts in its place, or a switch."""
+LOGIN = re.compile(r"://[^/\s:@]*:[^/\s@$]+@")
 WORD = re.compile(r"[A-Za-z0-9]{20,}")
 BITS = 3.3
-"""Entropy a character from which a long word without vowels of a language looks generated: 32 hexadecimal digits have more."""
+"""Entropy a character from which a long word with digits looks generated: 32 hexadecimal digits have more."""
+MEND = "give it in `secrets` and name the path /run/secrets/… in its place"
+
+
+def texts(args: ResourceValidationArgs) -> Iterator[tuple[str, str]]:
+    """Every known text of a container that `docker inspect` shows, and where it stands."""
+    for place, key in (("environment", "envs"), ("command", "command"), ("entrypoint", "entrypoints")):
+        yield from ((place, str(text)) for text in listed(args.props, key))
+    yield from (("health check", str(text)) for text in listed(known(args.props, "healthcheck") or {}, "tests"))
+    yield from (("labels", f"{known(label, 'label')}={known(label, 'value') or ''}") for label in listed(args.props, "labels"))
+
+
+def assignments(args: ResourceValidationArgs) -> Iterator[tuple[str, str, str]]:
+    """Place, name and value of each variable and label, and of each option of a command (`--name=value`, `--name value`)."""
+    words: dict[str, list[str]] = {}
+    for place, text in texts(args):
+        if place in ("environment", "labels"):
+            name, _, value = text.partition("=")
+            yield place, name, value
+        else:
+            words.setdefault(place, []).extend(text.split())
+    for place, found in words.items():
+        for word, following in zip(found, [*found[1:], ""], strict=True):
+            name, given, value = word.partition("=")
+            if given:
+                yield place, name, value
+            elif word.startswith("-") and not following.startswith("-"):
+                yield place, name, following
 
 
 def named(args: ResourceValidationArgs) -> Iterator[str]:
-    """No variable whose name says that it is a secret, unless its value is the path of a file."""
-    for variable in args.props.get("envs") or []:
-        name, _, value = str(variable).partition("=")
-        if SECRET_NAME.search(name) and value and not A_PATH.match(value) and not name.endswith("_FILE"):
-            yield f"the variable {name} holds a secret; give it in `secrets` and the path /run/secrets/… in its place"
+    """Nothing whose name says that it is a secret, unless its value is the path of a secret file."""
+    for place, name, value in assignments(args):
+        if SECRET_NAME.search(re.sub(r"[-.]", "_", name).upper()) and value and not HARMLESS.match(value):
+            yield f"{name} in its {place} holds a secret; {MEND}"
+
+
+def login(args: ResourceValidationArgs) -> Iterator[str]:
+    """No address with a password in it."""
+    for place in dict.fromkeys(place for place, text in texts(args) if LOGIN.search(text)):
+        yield f"its {place} holds an address with a password; {MEND}"
 
 
 def generated(args: ResourceValidationArgs) -> Iterator[str]:
-    """No value that looks generated, in a variable, the command or a label."""
-    places = [("environment", args.props.get("envs") or []), ("command", args.props.get("command") or []),
-              ("entrypoint", args.props.get("entrypoints") or []),
-              ("labels", [label.get("value") for label in args.props.get("labels") or []])]
-    for place, texts in places:
-        for text in texts:
-            if any(random(word) for word in WORD.findall(str(text))):
-                yield f"its {place} holds what looks like a generated secret; give it in `secrets`"
+    """No value that looks generated."""
+    for place in dict.fromkeys(place for place, text in texts(args) if any(map(is_random, WORD.findall(text)))):
+        yield f"its {place} holds what looks like a generated secret; {MEND}"
 
 
-def random(word: str) -> bool:
+def is_random(word: str) -> bool:
     """Whether a word looks generated: digits among its letters, and as many different characters as chance gives."""
     counts = Counter(word)
     entropy = -sum(n / len(word) * math.log2(n / len(word)) for n in counts.values())
@@ -47,6 +77,6 @@ def random(word: str) -> bool:
 
 
 SECRET_RULES = (
-    Rule("secret-named", "No secret in a variable.", (CONTAINER,), named),
-    Rule("secret-generated", "No generated value in variables, command or labels.", (CONTAINER,), generated),
+    Rule("secret-named", "No secret in variables, commands, health checks or labels.", (CONTAINER,), (named, login)),
+    Rule("secret-generated", "No generated value in variables, commands, health checks or labels.", (CONTAINER,), (generated,)),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,21 @@ from tests.e2e.stack import TREE, Stack
 
 CONTAINER, VOLUME = "docker:index/container:Container", "docker:index/volume:Volume"
 BUCKET, TOPIC = "minio:index/s3Bucket:S3Bucket", "kafka:index/topic:Topic"
-OFFSET = 30_000
+OFFSET = 21_000
+PACK = ("--policy-pack", str(TREE / "policies"))
 # services of a stack: single ones, ZooKeeper nodes, brokers, and the page that only pulled images have
 CONTAINERS = {("dev", "build"): 7, ("dev", "pull"): 8, ("prod", "build"): 11, ("prod", "pull"): 12}
 
 
-def flat(values: Mapping[str, Any]) -> dict[str, str]:
-    """A stack file's `clinical:` settings as paths and texts."""
-    found = {}
-    for key, value in values.items():
-        name = key.removeprefix("clinical:")
-        if isinstance(value, dict):
-            found |= {f"{name}.{inner}": str(text) for inner, text in value.items()}
-        else:
-            found[name] = str(value).lower() if isinstance(value, bool) else str(value)
-    return found
+def flat(value: Any, path: str = "") -> dict[str, str]:
+    """The settings of a stack file, or one of them, as paths (`layers.storage`, `leaveOut[0]`) and texts."""
+    if isinstance(value, dict):
+        inner = {f"{path}.{key}" if path else key.removeprefix("clinical:"): below for key, below in value.items()}
+    elif isinstance(value, list):
+        inner = {f"{path}[{index}]": below for index, below in enumerate(value)}
+    else:
+        return {path: str(value).lower() if isinstance(value, bool) else str(value)}
+    return {name: text for key, below in inner.items() for name, text in flat(below, key).items()}
 
 
 class Previews:
@@ -50,10 +50,15 @@ class Previews:
 
     def plan(self, stack: Stack) -> list[dict[str, Any]]:
         """The resources that the engine would create; fails when a policy is broken."""
-        text = stack.pulumi("preview", "--json", "--policy-pack", str(TREE / "policies"))
-        assert not any(secret in text for secret in stack.secrets.values()), "a secret stands in the preview"
+        text = self.shown(stack, "--json")
         steps: list[dict[str, Any]] = json.loads(text[text.index("{"):text.rindex("}") + 1])["steps"]
         return [step["newState"] for step in steps]
+
+    def shown(self, stack: Stack, *options: str) -> str:
+        """What a preview with the policies prints; none of the stack's secrets is in it."""
+        text = stack.pulumi("preview", *options, *PACK)
+        assert not any(secret in text for secret in stack.secrets.values()), "a secret stands in the preview"
+        return text
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +89,17 @@ def test_stack_previews_and_keeps_the_policies(previews: Previews, file: str, im
         needed = {urn.split("$")[0].rpartition(":")[2].lower() for urn in layers[name].get("dependencies", [])
                   if "clinical:layer:" in urn}
         assert needed == set(kind.needs), name
+    order = [layer for resource in plan for layer in layers if f"clinical:layer:{layer.capitalize()}$" in resource["urn"]]
+    assert set(order) == set(layers)
+    for name, kind in layer_kinds().items():
+        assert not set(order[order.index(name):]) & set(kind.needs), f"{name} begins before what it needs is declared"
+
+
+def test_the_detailed_preview_shows_no_secret_and_every_rule_was_asked(previews: Previews) -> None:
+    """`preview --diff` prints each property, and neither a secret, nor a broken rule, nor one that could not be run."""
+    text = previews.shown(previews.stack("dev", images="build"), "--diff")
+    assert "docker:index/container:Container" in text and "clinical-mlops/redis:" in text
+    assert "advisory" not in text and "mandatory" not in text and "can't run policy" not in text
 
 
 def test_kraft_needs_no_zookeeper(previews: Previews) -> None:
@@ -118,12 +134,38 @@ def test_a_wrong_configuration_ends_with_every_fault_and_registers_nothing(previ
     assert "Traceback" not in text and "docker:index" not in text
 
 
-def test_a_bad_resource_is_refused_by_the_pack(tmp_path: Path, previews: Previews) -> None:
-    """The pack is mandatory: a program with a bad container does not preview, and the message says how to mend it."""
+BAD_CONTAINER = """
+import pulumi
+import pulumi_docker as docker
+peer = docker.Network("peer", name="peer")
+docker.Container("bad", name="bad", image="redis:latest", ports=[docker.ContainerPortArgs(internal=1, ip="0.0.0.0")],
+                 envs=[pulumi.Output.concat("PEER=", peer.id), "ADMIN_PASSWORD=hunter2"])
+"""
+HALF_PROTECTED = """
+import pulumi
+import pulumi_docker as docker
+labels = [docker.VolumeLabelArgs(label=f"clinical.{key}", value=key) for key in ("project", "stack", "layer", "service")]
+docker.Volume("kept", name="kept", labels=labels, opts=pulumi.ResourceOptions(protect=True))
+docker.Volume("bad", name="bad", labels=labels)
+"""
+REFUSALS = {
+    "container": (BAD_CONTAINER, ("bad: the image redis:latest is not pinned", "bad: port 1 is published on 0.0.0.0",
+                                  "bad: ADMIN_PASSWORD in its environment holds a secret", "bad: there is no health check",
+                                  "bad: it runs as root", "bad: there is no memory limit", "peer: the labels")),
+    "stack": (HALF_PROTECTED, ("bad: it is not protected",)),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_bad_resource_is_refused_by_the_pack(tmp_path: Path, previews: Previews, case: str) -> None:
+    """The pack is mandatory: a bad program does not preview, and each message says what is wrong, though a value is unknown."""
+    program, messages = REFUSALS[case]
     stack = previews.stack("dev", images="build")
-    (tmp_path / "__main__.py").write_text(
-        "import pulumi_docker as docker\ndocker.Container('bad', image='sha256:0', envs=['ADMIN_PASSWORD=hunter2'])\n")
+    (tmp_path / "__main__.py").write_text(program)
     project = yaml.safe_load((stack.folder / "Pulumi.yaml").read_text())
     (stack.folder / "Pulumi.yaml").write_text(yaml.safe_dump({**project, "main": str(tmp_path)}))
-    text = stack.pulumi("preview", "--policy-pack", str(TREE / "policies"), fails=True)
-    assert "[mandatory]" in text and "bad: the variable ADMIN_PASSWORD holds a secret" in text
+    text = stack.pulumi("preview", *PACK, fails=True)
+    assert "[mandatory]" in text
+    assert [message for message in messages if message not in text] == []
+    assert "hunter2" not in text
+    stack.pulumi("preview", "--json", *PACK, fails=True)
