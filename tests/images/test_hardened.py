@@ -23,6 +23,9 @@ USERS = {
     "redis": "999:999",
     "postgres": "999:999",
     "redis-commander": "1000:1000",
+    "rabbitmq": "999:999",
+    "ingestion": "1000:1000",
+    "spark": "1000:1000",
 }
 
 

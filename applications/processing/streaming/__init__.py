@@ -1,0 +1,1 @@
+"""spark-streaming: Kafka to the silver tables, one query a type."""
