@@ -3,7 +3,9 @@
 import pulumi
 
 from components.infrastructure import Infrastructure, InfrastructureSettings
+from components.ingestion import Ingestion, IngestionSettings
 from components.layer import after, urls
+from components.processing import Processing, ProcessingSettings
 from components.settings import Settings
 from components.storage import Storage, StorageSettings
 
@@ -11,10 +13,15 @@ settings = Settings.load()
 
 infrastructure = Infrastructure("infrastructure", settings.of(InfrastructureSettings))
 storage = Storage("storage", settings.of(StorageSettings), lake=infrastructure.lake, opts=after(infrastructure))
+ingestion = Ingestion("ingestion", settings.of(IngestionSettings), network=infrastructure.network, broker=infrastructure.broker,
+                      lake=infrastructure.lake, opts=after(infrastructure))
+processing = Processing("processing", settings.of(ProcessingSettings), network=infrastructure.network,
+                        broker=infrastructure.broker, lake=infrastructure.lake, opts=after(infrastructure, ingestion))
+layers = (infrastructure, storage, ingestion, processing)
 
 left_out = settings.catalog.left_out
 if left_out:
     pulumi.warn("not to be had without a container registry: " + "; ".join(f"{k}: {v}" for k, v in left_out.items()))
 pulumi.export("leftOut", left_out)
-pulumi.export("layers", {layer.scope.layer: layer.scope.state.value for layer in (infrastructure, storage)})
-pulumi.export("urls", urls(infrastructure, storage))
+pulumi.export("layers", {layer.scope.layer: layer.scope.state.value for layer in layers})
+pulumi.export("urls", urls(*layers))

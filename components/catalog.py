@@ -13,10 +13,8 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 
-from components.context import build_arguments, context_hash, host_arguments
+from components.context import PROJECT_FOLDER, build_arguments, build_context, context_hash, host_arguments
 from components.lock import digest_of
-
-PROJECT_FOLDER = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +44,10 @@ IMAGES: Mapping[str, Image] = {
     "redis-insight": Image(repository="redis/redisinsight", tag="2.70.1", substitute="redis-commander",
                            pulled_user="1000:1000", anonymous=("/data",)),
     "redis-commander": Image(folder="redis-commander"),
+    "rabbitmq": Image(repository="rabbitmq", tag="3.13.7-management", folder="rabbitmq", pulled_user="999:999",
+                      built_user="999:999", anonymous=("/var/lib/rabbitmq",)),
+    "ingestion": Image(folder="ingestion"),
+    "spark": Image(folder="spark"),
     "kafka-ui": Image(repository="ghcr.io/kafbat/kafka-ui", tag="v1.3.0", pulled_user="100:101"),
 }
 
@@ -110,7 +112,9 @@ class Catalog:
             return docker.RemoteImage(f"{name}-image", name=self.reference(name), keep_locally=True)
         arguments, folder = build_arguments(), self._folder(image)
         # The host's proxies and registries may hold credentials, and change nothing about what is built.
-        build = docker.RemoteImageBuildArgs(context=str(folder.relative_to(PROJECT_FOLDER)), dockerfile="Dockerfile",
+        context = build_context(folder)
+        build = docker.RemoteImageBuildArgs(context=str(context.relative_to(PROJECT_FOLDER)),
+                                            dockerfile=str((folder / "Dockerfile").relative_to(context)),
                                             build_args=pulumi.Output.secret({**arguments, **host_arguments()}))
         return docker.RemoteImage(f"{name}-image", name=self.reference(name), build=build, keep_locally=True,
                                   triggers={"context": context_hash(folder, arguments)},

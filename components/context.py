@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape
 
-IMAGES_FOLDER = Path(__file__).parent.parent / "images"
+PROJECT_FOLDER = Path(__file__).parent.parent
+IMAGES_FOLDER = PROJECT_FOLDER / "images"
 BASE_IMAGE = "clinical-mlops/base:bookworm"
 HASH_LENGTH = 12
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -18,16 +19,31 @@ REGISTRIES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "GOPRO
               "GOPRIVATE", "NPM_CONFIG_REGISTRY")
 
 
+def code_of(folder: Path) -> list[Path]:
+    """What of applications/ an image holds, as its Dockerfile copies them; none for other people's software."""
+    recipe = folder / "Dockerfile"
+    copied = re.findall(r"^COPY (?:--\S+ )*(applications/[\w.]+)", recipe.read_text(), re.MULTILINE) if recipe.exists() else []
+    return [PROJECT_FOLDER / path for path in copied]
+
+
+def build_context(folder: Path) -> Path:
+    """What Docker is sent for a build: the image's folder, or the project (less .dockerignore) if it holds our code."""
+    return PROJECT_FOLDER if code_of(folder) else folder
+
+
 def context_hash(folder: Path, arguments: Mapping[str, str]) -> str:
-    """Twelve hexadecimal digits over a build context (names, contents, executable bits) and its arguments."""
+    """Twelve hexadecimal digits over what an image is built from (names, contents, executable bits) and its arguments."""
     digest = hashlib.sha256()
     for name, value in sorted(arguments.items()):
         digest.update(f"{name}={value}\0".encode())
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-        content = path.read_bytes()
-        executable = bool(path.stat().st_mode & 0o100)
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{executable}\0{len(content)}\0".encode())
-        digest.update(content)
+    for top in (folder, *code_of(folder)):
+        found = [top] if top.is_file() else top.rglob("*")
+        for path in sorted(p for p in found if p.is_file() and "__pycache__" not in p.parts):
+            content = path.read_bytes()
+            executable = bool(path.stat().st_mode & 0o100)
+            name = path.relative_to(top if top == folder else PROJECT_FOLDER).as_posix()
+            digest.update(f"{name}\0{executable}\0{len(content)}\0".encode())
+            digest.update(content)
     return digest.hexdigest()[:HASH_LENGTH]
 
 

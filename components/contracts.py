@@ -114,3 +114,13 @@ class Cache:
     port: int
     password: pulumi.Input[str]
     ready: Sequence[pulumi.Resource] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEndpoint:
+    """A service that runs jobs on request: POST /jobs with `api_key`, then GET /jobs/<id>."""
+
+    url: str
+    external: str
+    api_key: pulumi.Input[str]
+    ready: Sequence[pulumi.Resource] = ()

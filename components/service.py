@@ -28,13 +28,20 @@ class Port:
 
 @dataclass(frozen=True)
 class Health:
-    """A command whose exit status 0 means healthy. Durations as Docker writes them (`5s`)."""
+    """A command whose exit status 0 means healthy. Durations as Docker writes them (`5s`, `1m0s`): else they show as changed."""
 
     command: Sequence[str]
     interval: str = "5s"
     timeout: str = "5s"
     retries: int = 12
     start_period: str = "30s"
+
+    @classmethod
+    def http(cls, port: int, path: str, interval: str = "5s", start_period: str = "30s") -> Health:
+        """Healthy when GET `path` inside the container answers 200. Bash asks, since images share no HTTP client."""
+        ask = (f"exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 "
+               '&& read -r _ status _ <&3 && [ "$status" = 200 ]')
+        return cls(["bash", "-c", ask], interval=interval, start_period=start_period)
 
 
 @dataclass(frozen=True, kw_only=True)

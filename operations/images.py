@@ -13,7 +13,7 @@ import docker.errors
 import requests
 from rich.console import Console
 
-from components.context import IMAGES_FOLDER, build_arguments, context_hash, host_arguments
+from components.context import IMAGES_FOLDER, build_arguments, build_context, context_hash, host_arguments
 
 PROJECT = "clinical-mlops"
 LOGS = IMAGES_FOLDER.parent / ".logs"
@@ -102,7 +102,8 @@ def ensure_built(name: str, console: Console | None = None, *, rebuild: bool = F
         f"building {tag}",
         log,
         console,
-        path=str(folder),
+        path=str(build_context(folder)),
+        dockerfile=str(folder / "Dockerfile"),
         tag=tag,
         buildargs=arguments,
         nocache=rebuild,

@@ -88,7 +88,8 @@ def declare(spec: TopicSpec, settings: InfrastructureSettings, options: pulumi.R
     """Declares one topic with the stack's replication and retention."""
     retention = spec.days * DAY_MS * settings.kafka_retention_factor if spec.days else None
     partitions = spec.small if settings.kafka_partitions == "small" else spec.large
-    config = {"min.insync.replicas": str(settings.kafka_min_insync_replicas),
+    # The broker's clock says when the platform took a record; a sender's could say anything.
+    config = {"min.insync.replicas": str(settings.kafka_min_insync_replicas), "message.timestamp.type": "LogAppendTime",
               **({"cleanup.policy": "delete", "retention.ms": str(retention)} if retention
                  else {"cleanup.policy": "compact"})}
     topic = kafka.Topic(f"{spec.name}-topic", name=spec.name, partitions=partitions,

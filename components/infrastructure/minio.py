@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 import pulumi_minio as minio
 
 from components.contracts import HttpService, Network, ObjectStore
-from components.files import render
 from components.layer import Scope, child_of
-from components.service import CONFIG_FOLDER, SECRETS_FOLDER, Health, Limits, Port, Service, ServiceArgs
+from components.service import SECRETS_FOLDER, Health, Limits, Port, Service, ServiceArgs
 
 ROOT_USER = "lake-root"
 REGION = "us-east-1"
@@ -45,12 +43,10 @@ class Minio(pulumi.ComponentResource):
             command=["minio", "server", "/data", "--address", ":9000", "--console-address", ":9001"],
             environment={"MINIO_ROOT_USER": ROOT_USER, "MINIO_ROOT_PASSWORD_FILE": f"{SECRETS_FOLDER}/root-password",
                          "MINIO_PROMETHEUS_AUTH_TYPE": "public", "MINIO_REGION": REGION, "HOME": "/tmp"},
-            files={f"{CONFIG_FOLDER}/health": render(Path(__file__).parent, "http-health.sh", port=9000,
-                                                     path="/minio/health/ready")},
             secrets={"root-password": args.root_password},
             volumes={"data": "/data"},
             ports=[Port(inside=9000, outside=args.port), Port(inside=9001, outside=args.console_port)],
-            health=Health(["bash", f"{CONFIG_FOLDER}/health"], interval="2s"),
+            health=Health.http(9000, "/minio/health/ready", interval="2s"),
             limits=Limits(memory_mb=768),
             stop_grace_seconds=20), child_of(self))
         address = str(scope.platform.bind_address)

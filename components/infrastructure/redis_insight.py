@@ -67,9 +67,8 @@ def commander(args: RedisInsightArgs) -> ServiceArgs:
     return ServiceArgs(
         scope=args.scope, network=args.network, image="redis-commander",
         command=["redis-commander"],
-        files={f"{CONFIG_FOLDER}/health": render(Path(__file__).parent, "http-health.sh", port=8081, path="/healthcheck")},
         secrets={"local.json": settings},
         ports=[Port(inside=8081, outside=args.port)],
-        health=Health(["bash", f"{CONFIG_FOLDER}/health"], interval="3s"),
+        health=Health.http(8081, "/healthcheck", interval="3s"),
         limits=Limits(memory_mb=256, cpus=0.5), after=args.cache.ready,
         stop_grace_seconds=2)  # it ignores SIGTERM and holds nothing

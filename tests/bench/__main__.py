@@ -16,6 +16,7 @@ from pathlib import Path
 
 import docker
 
+from tests.bench import flow
 from tests.bench.compose import write_compose
 from tests.e2e.ports import free_offset
 from tests.e2e.stack import TREE, Stack
@@ -76,12 +77,14 @@ def compose_run(client: docker.DockerClient, folder: Path, project: str, count: 
         subprocess.run(["docker-compose", "down", "-v"], cwd=folder, check=False, capture_output=True)
 
 
-def measure() -> tuple[list[dict[str, float]], list[dict[str, float]], dict[str, float]]:
-    """Three rounds each, from images that are built and with no volume left."""
+def measure() -> tuple[list[dict[str, float]], list[dict[str, float]], dict[str, float], str]:
+    """Three rounds each, from images that are built and with no volume left; then the flow of events through one more."""
     client = docker.from_env(timeout=180)
     stack = Stack("", free_offset(OFFSET), client, prefix="bench-")
     folder = Path(tempfile.mkdtemp(prefix="clinical-bench-"))
-    ours, theirs, used = [], [], {}
+    ours: list[dict[str, float]] = []
+    theirs: list[dict[str, float]] = []
+    used: dict[str, float] = {}
     try:
         stack.up()  # builds what is not built
         state = json.loads(stack.pulumi("stack", "export", "--show-secrets"))
@@ -94,13 +97,14 @@ def measure() -> tuple[list[dict[str, float]], list[dict[str, float]], dict[str,
             used = memory(client, stack)
             ours.append({**row, "destroy": seconds(stack.destroy)})
             theirs.append(compose_run(client, folder, project, count))
-        return ours, theirs, used
+        stack.up()
+        return ours, theirs, used, flow.report(stack)
     finally:
         stack.remove()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def report(ours: list[dict[str, float]], theirs: list[dict[str, float]], used: dict[str, float]) -> str:
+def report(ours: list[dict[str, float]], theirs: list[dict[str, float]], used: dict[str, float], flowing: str) -> str:
     """The page: medians and the machine."""
     def median(rows: list[dict[str, float]], key: str) -> str:
         return f"{statistics.median(row[key] for row in rows):.1f} s" if key in rows[0] else ""
@@ -128,7 +132,7 @@ Memory of each service at rest, without the page cache:
 | --- | --- |
 {sizes}
 | all | {sum(used.values()):.0f} MB |
-"""
+{flowing}"""
 
 
 def main() -> int:

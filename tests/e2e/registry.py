@@ -21,7 +21,7 @@ from tests.e2e.ports import free_port
 from tests.e2e.stack import FOLDER_PREFIX, IMAGE_LABEL, LOGS, remove_images
 
 PROGRAM = "docker-registry"
-WANTED = ("minio", "kafka", "postgres", "redis")
+WANTED = ("minio", "kafka", "postgres", "redis", "rabbitmq")
 
 
 def require_program() -> None:

@@ -14,6 +14,8 @@ def test_an_offset_with_a_taken_port_is_passed_over() -> None:
     free = free_offset(OFFSET)
     port = next(port for kind in layer_kinds().values() for port in kind.default_ports.values())
     with socket.socket() as somebody:
+        # As the search does: a connection that was closed a minute ago is nobody.
+        somebody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         somebody.bind(("127.0.0.1", port + free))
         somebody.listen()
         assert free_offset(free) >= free + STEP

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
+import psycopg
 import pytest
+from minio import Minio
 
-from components.infrastructure.tables import BUCKETS, LAKE_USERS
+from components.infrastructure.tables import BUCKETS, DATABASES, LAKE_USERS
+from operations.lake import Directory, backup, database_containers, restore
+from operations.lake.backing_up import BUCKETS as KEPT
+from operations.lake.store import client_of
 from tests.e2e.conftest import NewStack
+from tests.e2e.flow import wait_until
 from tests.e2e.places import Place
 from tests.e2e.registry import registry
 from tests.e2e.stack import Stack, left
 
-PULLED = {"minio", "postgres-mlflow", "postgres-airflow", "redis", "zookeeper", "kafka"}
+CORE = {"minio", "postgres-mlflow", "postgres-airflow", "redis", "zookeeper", "kafka"}
+OURS = {"kafka-consumer", "kafka-producer", "clinical-data-generator", "lab-results-processor", "clinical-data-gateway"}
+PULLED = CORE | OURS | {"clinical-mq"}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +43,7 @@ def pulled(new_stack: NewStack, mirror: str) -> Iterator[Stack]:
             "registryMirror": mirror,
             "leaveOut[0]": "kafka-ui",
             "leaveOut[1]": "redis-insight",
+            "layers.processing": "absent",  # has no image but ours
         },
     )
     stack.up()
@@ -46,7 +56,7 @@ def test_pulled_images_make_the_same_platform(pulled: Stack, mirror: str) -> Non
     containers = pulled.containers()
     assert set(containers) == PULLED
     assert pulled.unhealthy() == {}
-    assert pulled.images_outside(f"{mirror}/") == {}
+    assert set(pulled.images_outside(f"{mirror}/")) == OURS
     mounted = {m["Name"] for c in containers.values() for m in c.attrs["Mounts"] if m["Type"] == "volume"}
     assert [name for name in mounted if not name.startswith(pulled.named(""))] == []
     assert set(pulled.outputs()["leftOut"]) == {"kafka-ui", "redis-insight"}
@@ -104,6 +114,46 @@ def seeded(place: Place, root: dict[str, str]) -> list[str]:
     return list(BUCKETS)
 
 
+def lake_contents(client: Minio) -> dict[tuple[str, str], str]:
+    """The content hash of every object that a backup keeps."""
+    return {(bucket, str(entry.object_name)): str(entry.etag) for bucket in KEPT
+            for entry in client.list_objects(bucket, recursive=True)}
+
+
+def test_a_backup_brings_everything_back_after_a_destroy(pulled: Stack, tmp_path: Path) -> None:
+    """The lake object by object and both databases, in a platform that is made anew; and bronze goes on where it was."""
+    pulled.configure({"layers.ingestion": "stopped"})
+    pulled.up()
+    lake = client_of(f"127.0.0.1:{pulled.port('minio')}", pulled.secrets["lake-storage-operator"])
+    for name in DATABASES:
+        with database(pulled, name.name, name.server) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
+    before = lake_contents(lake)
+    assert any(bucket == "bronze" and key.endswith(".parquet") for bucket, key in before)
+    made = backup(lake, Directory(tmp_path), databases=database_containers(pulled.client, pulled.name))
+    assert made.total.objects == len(before)
+    pulled.destroy()
+    assert left(pulled.client, pulled.name) == []
+    pulled.up()
+    assert lake_contents(lake) == {}
+    restore(lake, Directory(tmp_path), databases=database_containers(pulled.client, pulled.name))
+    assert lake_contents(lake) == before
+    for name in DATABASES:
+        with database(pulled, name.name, name.server) as connection:
+            assert connection.execute("SELECT count(*), sum(number) FROM kept").fetchone() == (1000, 500500)
+    pulled.configure({"layers.ingestion": "running"})
+    pulled.up()
+    wait_until("new events reach bronze", lambda: len(lake_contents(lake)) > len(before))
+    assert before.items() <= lake_contents(lake).items()
+    print(f"\nrestored: {made.total.objects} objects, {made.total.bytes} bytes")
+
+
+def database(stack: Stack, name: str, server: str) -> psycopg.Connection:
+    """A database of the stack, as the role that owns it."""
+    return psycopg.connect(host="127.0.0.1", port=stack.port(server), user=name, dbname=name,
+                           password=stack.secrets[f"{name}-database"])
+
+
 def test_pull_mode_is_stable_and_goes_without_a_trace(pulled: Stack) -> None:
     """A second update changes nothing, a destroy leaves nothing."""
     pulled.up("--expect-no-changes")
@@ -113,9 +163,10 @@ def test_pull_mode_is_stable_and_goes_without_a_trace(pulled: Stack) -> None:
 
 def test_kafka_runs_without_zookeeper(new_stack: NewStack, client_image: str) -> None:
     """In KRaft mode there is no ZooKeeper, both listeners work, and nothing changes the second time."""
-    stack = new_stack("kraft", {"kafkaMode": "kraft", "leaveOut[0]": "redis-insight"})
+    stack = new_stack("kraft", {"kafkaMode": "kraft", "leaveOut[0]": "redis-insight", "layers.ingestion": "absent",
+                                "layers.processing": "absent"})
     stack.up()
-    assert set(stack.containers()) == PULLED - {"zookeeper"}
+    assert set(stack.containers()) == CORE - {"zookeeper"}
     assert stack.unhealthy() == {}
     for place in (Place(stack, None), Place(stack, client_image)):
         text = secrets.token_hex(8)

@@ -33,6 +33,7 @@ def test_topics_are_those_of_the_contract(file: str, column: int, copies: int, i
         config, days = dict(topics[name]["config"]), contract[2]
         assert topics[name]["partitions"] == contract[column] and topics[name]["replicationFactor"] == copies
         assert config.pop("min.insync.replicas") == str(insync)
+        assert config.pop("message.timestamp.type") == "LogAppendTime"  # when the platform took it, whatever a sender says
         assert config == ({"cleanup.policy": "compact"} if days is None else
                           {"cleanup.policy": "delete", "retention.ms": str(days * DAY * factor)})
 

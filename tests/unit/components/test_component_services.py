@@ -61,10 +61,11 @@ def test_secrets_stand_in_secret_files_alone(file: str, images: str, name: str) 
 @pytest.mark.parametrize(("file", "images", "name"), EVERY)
 def test_no_volume_is_anonymous(file: str, images: str, name: str) -> None:
     """Every path that an upstream image declares as a volume is mounted or in memory."""
-    inputs = container(file, images, name).inputs
+    request = container(file, images, name)
+    inputs = request.inputs
     mounted = {volume["containerPath"] for volume in inputs.get("volumes", [])}
     assert all(volume.get("volumeName") for volume in inputs.get("volumes", []))
-    image = IMAGES.get({"zookeeper": "kafka", "postgres": "postgres"}.get(service := name.split("-")[0], name)) or IMAGES[service]
+    image = IMAGES[next(need for need in request.needs if ":RemoteImage::" in need).rpartition("::")[2].removesuffix("-image")]
     if images == "pull":
         assert set(image.anonymous) <= mounted | set(inputs["tmpfs"])
 

@@ -10,6 +10,9 @@ import pytest
 from components.settings import Settings, SettingsError, State, layer_kinds
 from tests.unit.components.recorded import configuration, run
 
+OFF = {"ingestion": "absent", "processing": "absent"}
+"""Layers that would add faults of their own."""
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"kafkaMod": "kraft"}, "clinical:kafkaMod: no setting has this name; did you mean kafkaMode?"),
     ({"kafkaMode": "raft"}, "clinical:kafkaMode: input should be 'zookeeper' or 'kraft'"),
@@ -27,10 +30,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"ports": {"minio": 70000}}, "clinical:ports.minio: a port is between 1 and 65535, this is 70000"),
     ({"ports": {"minio": 6379}}, "clinical:ports: 6379 is used by minio and redis; give one of them another port"),
     ({"ports": {"zookeeper": 9093}, "kafkaBrokers": "2"}, "clinical:ports: 9093 is used by kafka-2 and zookeeper"),
-    ({"layers": {"infrastructure": "stopped"}}, "clinical:layers.storage: storage is to run but needs infrastructure"),
-    ({"layers": {"infrastructure": "absent", "storage": "stopped"}}, "clinical:layers.storage: storage keeps data in"),
+    ({"layers": {**OFF, "infrastructure": "stopped"}}, "clinical:layers.storage: storage is to run but needs infrastructure"),
+    ({"layers": {**OFF, "infrastructure": "absent", "storage": "stopped"}}, "clinical:layers.storage: storage keeps data in"),
     ({"layers": {"infrastructur": "running"}}, "clinical:layers.infrastructur: no layer has this name"),
     ({"layers": {"storage": "paused"}}, "clinical:layers.storage: input should be 'running', 'stopped' or 'absent'"),
+    ({"layers": {"ingestion": "stopped"}}, "clinical:layers.processing: processing is to run but needs ingestion"),
+    ({"faultLate": "1"}, "clinical:faultDuplicate and the other shares of faults are 1.044 together"),
+    ({"streamingCores": "4"}, "clinical:streamingCores: 4 of 4 cores leave none for jobs"),
     ({"oldVersionsDays": "0"}, "clinical:oldVersionsDays: input should be greater than or equal to 1"),
 ]
 
@@ -81,7 +87,8 @@ def test_an_unknown_secret_is_named() -> None:
 def test_ten_faults_give_ten_lines() -> None:
     """All faults are in one message."""
     found = faults(kafkaMod="x", kafkaMode="raft", kafkaBrokers="none", zookeeperNodes="2", images="fetch", portOffset="-1",
-                   protect="perhaps", oldVersionsDays="0", ports={"minioo": 1}, layers={"infrastructure": "stopped"})
+                   protect="perhaps", oldVersionsDays="0", ports={"minioo": 1},
+                   layers={**OFF, "infrastructure": "stopped"})
     assert len(found) == 10
 
 
@@ -102,7 +109,7 @@ def test_values_may_be_text_or_json() -> None:
     config["clinical:layers"] = json.dumps({"storage": "stopped"})
     settings = Settings.parse("p", "unit", config)
     states = {layer.layer: layer.state for layer in settings.layers()}
-    assert states == {"infrastructure": State.RUNNING, "storage": State.STOPPED}
+    assert states == {**dict.fromkeys(layer_kinds(), State.RUNNING), "storage": State.STOPPED}
 
 
 def test_layers_are_found_in_the_order_of_need() -> None:

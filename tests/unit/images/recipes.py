@@ -78,7 +78,7 @@ def faults_of_step(step: Instruction) -> list[str]:
         ):
             found.append("apt-get install leaves its lists or its cache")
     for call in re.findall(r"pip3? install[^&|;]*", step.text):
-        packages = [word for word in call.split()[2:] if not word.startswith("-")]
+        packages = [word for word in re.sub(r" -r \S+", "", call).split()[2:] if not word.startswith("-")]
         if not all("==" in package for package in packages) or (not packages and "-r" not in call):
             found.append("pip installs a version that is not pinned")
     for module in re.findall(r"go install[^&|;]* (\S+/\S+)", step.text):

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from components.context import build_context
 from tests.unit.images.recipes import IMAGES, NAMES, SERVICES, faults
 
 GOOD = """# Comment.
@@ -69,17 +70,27 @@ def test_each_rule_finds_its_fault(old: str, new: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_a_recipe_copies_from_its_folder_is_there(name: str) -> None:
+def test_what_a_recipe_copies_from_its_context_is_there(name: str) -> None:
     text = (IMAGES / name / "Dockerfile").read_text()
     for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE):
         for source in line.split()[:-1]:
-            assert (IMAGES / name / source).exists(), f"{name}: COPY {source}"
+            assert (build_context(IMAGES / name) / source).exists(), f"{name}: COPY {source}"
+
+
+def test_every_line_of_a_requirements_file_is_pinned() -> None:
+    files = list(IMAGES.rglob("requirements.txt"))
+    assert files
+    for file in files:
+        assert [line for line in file.read_text().split("\n") if line and "==" not in line] == []
 
 
 def test_maven_artifacts_and_plugins_are_pinned() -> None:
     for pom in IMAGES.rglob("pom.xml"):
-        versions = [node.text for node in ET.parse(pom).getroot().iter() if node.tag.endswith("}version")]
-        artifacts = [node for node in ET.parse(pom).getroot().iter() if node.tag.endswith("}artifactId")]
+        text = re.sub(r"<exclusion>.*?</exclusion>", "", pom.read_text(), flags=re.DOTALL)
+        nodes = list(ET.fromstring(text).iter())
+        versions = [node.text for node in nodes if node.tag.endswith("}version")]
+        from_bom = {"s3", "s3-transfer-manager", "sts"} if "<artifactId>bom</artifactId>" in text else set()
+        artifacts = [node for node in nodes if node.tag.endswith("}artifactId") and node.text not in from_bom]
         assert len(versions) == len(artifacts), pom
         assert all(
             re.fullmatch(r"\d[\w.-]*", version or "") and "SNAPSHOT" not in str(version)

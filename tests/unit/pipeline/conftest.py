@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from operations import commands, logs, reading
+from components import settings
+from operations import __main__ as command
+from operations import commands, logs, reading, stack
 from operations.__main__ import main
+from tests.unit.components import recorded
 from tests.unit.pipeline.fakes import SERVICES, FakeDocker, FakeStack, container
 
 MODULES = (commands, logs, reading)
+KNOWING_LAYERS = (settings, command, commands, reading, stack, recorded)
+TWO_LAYERS = {name: kind for name, kind in settings.layer_kinds().items() if name in ("infrastructure", "storage")}
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,13 @@ class Done:
 
 Command = Callable[..., Done]
 World = Callable[..., tuple[FakeStack, FakeDocker]]
+
+
+@pytest.fixture
+def two_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command in a small world of two layers, whatever else the platform has."""
+    for module in KNOWING_LAYERS:
+        monkeypatch.setattr(module, "layer_kinds", lambda: TWO_LAYERS)
 
 
 @pytest.fixture
@@ -48,7 +60,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+def world(two_layers: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     """Makes the stack and the daemon that commands find: both layers in the given state, or each in its own."""
 
     def make(state: str = "running", docker: FakeDocker | None = None, *, storage: str | None = None,

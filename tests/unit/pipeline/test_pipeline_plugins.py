@@ -8,12 +8,9 @@ from typing import ClassVar
 import pytest
 
 import operations.layers
-from components import settings
-from components.settings import LayerSettings, layer_kinds
-from operations import __main__ as command
-from operations import commands, reading, stack
+from components.settings import LayerSettings
 from operations.plugins import module_of, probes_of
-from tests.unit.pipeline.conftest import Command, World
+from tests.unit.pipeline.conftest import KNOWING_LAYERS, TWO_LAYERS, Command, World
 from tests.unit.pipeline.fakes import container
 
 MODULE = '''
@@ -39,10 +36,10 @@ class Third(LayerSettings):
 
 
 @pytest.fixture(autouse=True)
-def third_layer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def third_layer(two_layers: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A third layer, with a module of its own."""
-    kinds = {**layer_kinds(), "third": Third}
-    for module in (settings, command, commands, reading, stack):
+    kinds = {**TWO_LAYERS, "third": Third}
+    for module in KNOWING_LAYERS:
         monkeypatch.setattr(module, "layer_kinds", lambda: kinds)
     (tmp_path / "third.py").write_text(MODULE)
     monkeypatch.setattr(operations.layers, "__path__", [*operations.layers.__path__, str(tmp_path)])
