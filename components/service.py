@@ -37,11 +37,11 @@ class Health:
     start_period: str = "30s"
 
     @classmethod
-    def http(cls, port: int, path: str, interval: str = "5s", start_period: str = "30s") -> Health:
+    def http(cls, port: int, path: str, interval: str = "5s", retries: int = 12) -> Health:
         """Healthy when GET `path` inside the container answers 200. Bash asks, since images share no HTTP client."""
         ask = (f"exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 "
                '&& read -r _ status _ <&3 && [ "$status" = 200 ]')
-        return cls(["bash", "-c", ask], interval=interval, start_period=start_period)
+        return cls(["bash", "-c", ask], interval=interval, retries=retries)
 
 
 @dataclass(frozen=True, kw_only=True)

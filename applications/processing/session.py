@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import SparkSession
 
 
 def session(application: str, master: str, host: str, cores: int, *, driver_mb: int = 1024,
-            executor_mb: int = 1024) -> SparkSession:
-    """A session of `cores` on the cluster at `master`; `host` is the name by which executors find this driver.
+            executor_mb: int = 1024, more: Mapping[str, str] | None = None) -> SparkSession:
+    """A session of `cores` on the cluster at `master`; `host` is the name by which executors find this driver; `more` are
+    settings of this application alone.
 
     Credentials, Delta and S3 settings come from spark-defaults.conf in SPARK_CONF_DIR.
     """
@@ -16,7 +19,7 @@ def session(application: str, master: str, host: str, cores: int, *, driver_mb: 
         "spark.driver.memory": f"{driver_mb}m", "spark.driver.host": host, "spark.driver.bindAddress": "0.0.0.0",
         # A worker that comes back is asked again, however often it went.
         "spark.deploy.maxExecutorRetries": -1,
-        "spark.ui.showConsoleProgress": "false"}
+        "spark.ui.showConsoleProgress": "false", **(more or {})}
     builder = SparkSession.builder.appName(application).master(master)
     for key, value in settings.items():
         builder = builder.config(key, str(value))

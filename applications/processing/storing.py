@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,7 +22,6 @@ from applications.processing.conflicts import again
 from applications.processing.hours import ranges
 from applications.processing.tables import QUARANTINE, silver_path
 
-QUARANTINE_LOCK = threading.Lock()
 SAME_RECORD = ("source_topic", "source_partition", "source_offset", "raw")
 """What makes two refused records one. A topic that was made anew counts its offsets from 0 again; its bytes tell it apart."""
 
@@ -30,7 +29,7 @@ SAME_RECORD = ("source_topic", "source_partition", "source_offset", "raw")
 @dataclass(frozen=True)
 class Stored:
     """What became of a batch: records read, new silver rows, repeats of rows that stood there or in the batch, refused records
-    that are new in quarantine, and the latest event time."""
+    (of a job: those that are new in quarantine), and the latest event time."""
 
     records: int = 0
     accepted: int = 0
@@ -39,19 +38,24 @@ class Stored:
     latest: datetime | None = None
 
 
-def store(spark: SparkSession, rows: DataFrame, kind: EventType) -> Stored:
-    """Merges refined rows of one type into its silver table and the quarantine."""
+Refuse = Callable[[SparkSession, DataFrame], int]
+"""What is done with refused records; returns how many there were."""
+
+
+def store(spark: SparkSession, rows: DataFrame, kind: EventType, refuse: Refuse) -> Stored:
+    """Merges refined rows of one type into its silver table, and gives the refused records to `refuse`."""
     rows = rows.persist()
     try:
         # One pass that fills the cache and says what there is to do.
         good = F.col("reason").isNull()
         found = rows.agg(
             F.count("*").alias("records"), F.count_if(good).alias("good"), F.max("event_time").alias("latest"),
-            F.collect_set(F.date_trunc("hour", "event_time")).alias("hours"), F.collect_set("reason").alias("reasons"),
-            F.collect_set("date").alias("dates")).first()
+            F.collect_set(F.date_trunc("hour", "event_time")).alias("hours")).first()
         assert found is not None
         accepted = merge_silver(spark, rows.where(good), kind, found["hours"]) if found["good"] else 0
-        refused = merge_quarantine(spark, rows.where(~good).select(*QUARANTINE_COLUMNS)) if found["reasons"] else 0
+        refused = 0
+        if found["records"] > found["good"]:
+            refused = refuse(spark, rows.where(~good).select(*QUARANTINE_COLUMNS))
         return Stored(found["records"], accepted, found["good"] - accepted, refused, found["latest"])
     finally:
         rows.unpersist()
@@ -73,16 +77,14 @@ def merge_silver(spark: SparkSession, rows: DataFrame, kind: EventType, hours: l
 def merge_quarantine(spark: SparkSession, rows: DataFrame) -> int:
     """Inserts the refused records whose source position is not there yet; how many that were."""
     source = rows.dropDuplicates(list(SAME_RECORD))
-    # One query after the other: all of them write this table, and conflicts cost more than waiting.
-    with QUARANTINE_LOCK:
-        bounds = rows.groupBy("source_topic").agg(F.min("source_offset"), F.max("source_offset")).collect()
-        if not bounds:
-            return 0
-        # Literals, by which Delta leaves out files that hold none of these positions.
-        there = functools.reduce(operator.or_, (
-            (F.col("t.source_topic") == topic) & F.col("t.source_offset").between(low, high) for topic, low, high in bounds))
-        same = [F.col(f"t.{name}").eqNullSafe(F.col(f"s.{name}")) for name in SAME_RECORD]
-        return insert(spark, QUARANTINE, source, functools.reduce(operator.and_, same, there))
+    bounds = rows.groupBy("source_topic").agg(F.min("source_offset"), F.max("source_offset")).collect()
+    if not bounds:
+        return 0
+    # Literals, by which Delta leaves out files that hold none of these positions.
+    there = functools.reduce(operator.or_, (
+        (F.col("t.source_topic") == topic) & F.col("t.source_offset").between(low, high) for topic, low, high in bounds))
+    same = [F.col(f"t.{name}").eqNullSafe(F.col(f"s.{name}")) for name in SAME_RECORD]
+    return insert(spark, QUARANTINE, source, functools.reduce(operator.and_, same, there))
 
 
 def insert(spark: SparkSession, path: str, source: DataFrame, condition: Column) -> int:

@@ -50,7 +50,7 @@ def pass_of(spark: SparkSession, topic: str, paths: list[str], wanted: Backfill)
     found = records(spark, paths, wanted.begin, wanted.end)
     if topic != DEAD_LETTER_TOPIC:
         kind = EventType(topic)
-        return store(spark, refined(found, kind), kind)
+        return store(spark, refined(found, kind), kind, merge_quarantine)
     letters = unsealed(found).persist()
     try:
         return Stored(records=letters.count(), quarantined=merge_quarantine(spark, letters))

@@ -13,6 +13,9 @@ from applications.runtime.logs import log
 from applications.runtime.monitor import Monitor
 from applications.runtime.stopping import Stop
 
+SETTINGS = {
+    # Each micro-batch leaves a small file, and each merge reads those of its hours: now and then they are joined.
+    "spark.databricks.delta.autoCompact.enabled": "true", "spark.databricks.delta.autoCompact.minNumFiles": "20"}
 TEND_SECONDS = 2.0
 STOP_SECONDS = 5.0
 
@@ -22,7 +25,7 @@ def main() -> int:
     config = settings.load(StreamingSettings)
     logs.configure(config)
     stop = Stop()
-    spark = session("streaming", config.spark_master, config.service, config.cores)
+    spark = session("streaming", config.spark_master, config.service, config.cores, more=SETTINGS)
     ensure_all(spark)
     running = queries(spark, config)
     monitor = Monitor(config.monitor_port, {query.topic: query.check for query in running})

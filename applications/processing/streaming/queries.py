@@ -15,6 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from applications.clinical.models import DEAD_LETTER_TOPIC, INGRESS, EventType
 from applications.processing.mapping import refined, unsealed
 from applications.processing.storing import Stored, merge_quarantine, store
+from applications.processing.streaming.letters import to_letters
 from applications.processing.streaming.settings import StreamingSettings
 from applications.runtime.logs import log
 
@@ -30,6 +31,9 @@ DATA_LOSS = Gauge("streaming_data_loss", "Whether Kafka no longer has records th
 LATENESS = "1 hour"
 """What counts as late in the progress reports. Nothing is dropped for it: merges take an event however late it is."""
 DATA_LOSS_WORDS = ("failOnDataLoss", "data may have been lost", "KAFKA_DATA_LOSS")
+RARER = {EventType.ADVERSE_EVENTS: 3, EventType.MEDICATIONS: 4, EventType.DEMOGRAPHICS: 5, DEAD_LETTER_TOPIC: 4}
+"""How many times rarer than the others a query runs. A micro-batch costs the same for ten records as for a thousand: at one
+pace, and all at the same moment, those with few records would take most of the processors from vital signs and results."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 60.0
 SILENT_SECONDS = 180.0
 """A query reports at least every ten seconds; so long without a report it hangs."""
@@ -56,10 +60,12 @@ class Query:
                    .option("kafka.bootstrap.servers", self.settings.kafka_bootstrap).option("subscribe", self.topic)
                    .option("startingOffsets", "earliest").option("failOnDataLoss", "true")
                    .option("maxOffsetsPerTrigger", self.settings.max_offsets).load())
-        rows, write = self._parts(records)
+        # A task for each core and not for each partition: a small task costs more than its few records.
+        rows, write = self._parts(records.coalesce(self.settings.cores))
+        seconds = self.settings.trigger_seconds * RARER.get(self.topic, 1)
         self.running = (rows.writeStream.queryName(self.topic).foreachBatch(write)
                         .option("checkpointLocation", f"{self.settings.checkpoints}/{self.topic}")
-                        .trigger(processingTime=f"{int(self.settings.trigger_seconds * 1000)} milliseconds").start())
+                        .trigger(processingTime=f"{int(seconds * 1000)} milliseconds").start())
         self.started = time.monotonic()
         ACTIVE.labels(self.topic).set(1)
         log.info("query-started", query=self.topic)
@@ -68,9 +74,9 @@ class Query:
         if self.topic == DEAD_LETTER_TOPIC:
             return unsealed(records), self._write(lambda batch: Stored(
                 quarantined=merge_quarantine(batch.sparkSession, batch)))
-        kind = EventType(self.topic)
+        kind, refuse = EventType(self.topic), to_letters(self.settings.kafka_bootstrap, self.settings.service)
         return refined(records, kind).withWatermark("event_time", LATENESS), self._write(
-            lambda batch: store(batch.sparkSession, batch, kind))
+            lambda batch: store(batch.sparkSession, batch, kind, refuse))
 
     def _write(self, action: Callable[[DataFrame], Stored]) -> Callable[[DataFrame, int], None]:
         def write(batch: DataFrame, number: int) -> None:
