@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from applications.clinical.models import DEAD_LETTER_TOPIC, INGRESS, DeadLetter, Event
-from applications.clinical.reasons import Invalid
+from applications.clinical.models import INGRESS
 from applications.clinical.silver import row
 from applications.clinical.simulation import Entry, FaultKind
-from applications.clinical.validation import check
+from tests.e2e.accounts import Accounts
 from tests.e2e.flow import Senders, crash, healthy, wait_until
 from tests.e2e.lake import Lake, Position, Record
 from tests.e2e.stack import Stack
@@ -27,44 +24,17 @@ REFUSED = (FaultKind.WRONG_UNIT, FaultKind.MALFORMED)
 PREFIXES = {"kafka-producer": "PTK", "clinical-data-generator": "PTG"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
-    """What Kafka, the lake and the senders say after a run."""
+    """What Kafka, the lake and the senders say after a run; `due` is what must have become of the records in bronze."""
 
     accepted: list[Entry]
     kafka: dict[Position, Record]
     bronze: dict[Position, Record]
     doubled: list[Position]
+    due: Accounts
     silver: dict[str, list[dict[str, Any]]]
     quarantine: list[dict[str, Any]]
-    valid: dict[str, Event] = field(default_factory=dict)
-    invalid: dict[Position, Invalid] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for position, record in self.bronze.items():
-            if position[0] in INGRESS:
-                try:
-                    event = check(record.value, datetime.fromtimestamp(record.timestamp / 1000, UTC), position[0])
-                    self.valid[str(event.event_id)] = event
-                except Invalid as found:
-                    self.invalid[position] = found
-
-    @property
-    def letters(self) -> dict[Position, bytes]:
-        """The bytes of each dead letter, by its identity: the position that it names, else its own."""
-        found: dict[Position, bytes] = {}
-        for position, record in self.kafka.items():
-            if position[0] == DEAD_LETTER_TOPIC:
-                identity, raw = position, record.value or b""
-                try:
-                    letter = DeadLetter.model_validate_json(raw)
-                    raw = base64.b64decode(letter.raw)
-                    if letter.source_topic is not None and letter.source_offset is not None:
-                        identity = (letter.source_topic, letter.source_partition or 0, letter.source_offset)
-                except ValueError:
-                    pass  # no letter at all: it is its own
-                found[identity] = raw
-        return found
 
 
 def positions(rows: list[dict[str, Any]]) -> list[Position]:
@@ -92,16 +62,10 @@ def outcome(platform: Stack, lake: Lake, tmp_path_factory: pytest.TempPathFactor
     kafka = lake.topics()
     wait_until("everything in Kafka stands in bronze", lambda: kafka.keys() <= lake.bronze()[0].keys())
     bronze, doubled = lake.bronze()
-    wanted = Outcome(accepted, kafka, bronze, doubled, {}, [])
-    rows, refused = len(wanted.valid), len({*wanted.invalid, *wanted.letters})
-
-    def at_rest() -> bool:
-        found = sum(len(lake.table(f"silver/{kind}", ["event_id"])) for kind in INGRESS)
-        return found >= rows and len(lake.table("quarantine/events", ["reason"])) >= refused
-
-    wait_until("the stream has come to the end of the topics", at_rest)
+    due = Accounts(bronze)
+    wait_until("the stream has come to the end of the topics", lambda: due.settled(lake))
     silver = {kind: lake.table(f"silver/{kind}") for kind in INGRESS}
-    yield Outcome(accepted, kafka, bronze, doubled, silver, lake.table("quarantine/events"))
+    yield Outcome(accepted, kafka, bronze, doubled, due, silver, lake.table("quarantine/events"))
     for service in PREFIXES:
         platform.containers()[service].start()
 
@@ -116,7 +80,7 @@ def test_events_of_every_type_and_both_ways_reach_silver(lake: Lake) -> None:
 
 def test_what_was_accepted_is_in_kafka(outcome: Outcome) -> None:
     """Every event_id that a sender was told is safe, is; what the gateway refused stands in the dead letters."""
-    there = {event_id for event_id in outcome.valid}
+    there = {event_id for event_id in outcome.due.valid}
     kept = [entry for entry in outcome.accepted if entry.kind not in REFUSED]
     assert len(kept) > (STREAMED + THROUGH_GATEWAY) * 0.9
     assert [entry for entry in kept if entry.event_id not in there] == []
@@ -137,11 +101,11 @@ def test_silver_and_quarantine_are_bronze_without_repeats(outcome: Outcome) -> N
     rows = [(kind, found) for kind, table in outcome.silver.items() for found in table]
     counts = Counter(found["event_id"] for _, found in rows)
     assert [event_id for event_id, count in counts.items() if count > 1] == []
-    assert set(counts) == set(outcome.valid)
-    assert [found["event_id"] for kind, found in rows if outcome.valid[found["event_id"]].event_type != kind] == []
+    assert set(counts) == set(outcome.due.valid)
+    assert [found["event_id"] for kind, found in rows if outcome.due.valid[found["event_id"]].event_type != kind] == []
     held = Counter(positions(outcome.quarantine))
     assert [position for position, count in held.items() if count > 1] == []
-    assert set(held) == {*outcome.invalid, *outcome.letters}
+    assert set(held) == outcome.due.refused
     print(f"\nsilver: {len(rows)} events, {dict(Counter(kind for kind, _ in rows))}; "
           f"quarantine: {len(outcome.quarantine)}, {dict(Counter(found['reason'] for found in outcome.quarantine))}")
 
@@ -150,7 +114,7 @@ def test_silver_holds_what_the_events_say(outcome: Outcome) -> None:
     """Canonical values, not merely rows."""
     for kind, table in outcome.silver.items():
         for found in table:
-            wanted = row(outcome.valid[found["event_id"]])
+            wanted = row(outcome.due.valid[found["event_id"]])
             wanted.pop("original", None)
             assert {key: found[key] for key in wanted} == wanted, kind
 
@@ -159,15 +123,15 @@ def test_every_quarantined_record_has_its_reason_and_its_bytes(outcome: Outcome)
     """Enough to mend it and send it again."""
     for position, found in zip(positions(outcome.quarantine), outcome.quarantine, strict=True):
         assert found["reason"]
-        raw = outcome.bronze[position].value if position in outcome.invalid else outcome.letters[position]
+        raw = outcome.bronze[position].value if position in outcome.due.invalid else outcome.due.letters[position]
         assert (found["raw"] or b"") == (raw or b""), position
-        if position in outcome.invalid:
-            assert found["reason"] == outcome.invalid[position].code
+        if position in outcome.due.invalid:
+            assert found["reason"] == outcome.due.invalid[position].code
 
 
 def test_faults_that_were_put_in_went_where_they_belong(outcome: Outcome) -> None:
     """Wrong units and malformed messages are in quarantine and never in silver; every other fault is mended."""
     for entry in outcome.accepted:
-        assert (entry.event_id in outcome.valid) is (entry.kind not in REFUSED), entry
+        assert (entry.event_id in outcome.due.valid) is (entry.kind not in REFUSED), entry
     struck = Counter(entry.kind for entry in outcome.accepted if entry.kind)
     assert set(struck) >= {FaultKind.DUPLICATE, FaultKind.LATE, FaultKind.WRONG_UNIT, FaultKind.MALFORMED}

@@ -11,6 +11,7 @@ import pytest
 
 from applications.clinical.models import INGRESS
 from applications.clinical.silver import COLUMNS
+from tests.e2e.accounts import Accounts
 from tests.e2e.flow import healthy, wait_until
 from tests.e2e.jobs import Jobs
 from tests.e2e.lake import Lake
@@ -47,15 +48,10 @@ def streamed(platform: Stack) -> Iterator[Tables]:
     for service in quiet:
         platform.containers()[service].stop(timeout=60)
     lake = Lake(platform)
-    ends = set(lake.topics())
-    wait_until("everything in Kafka stands in bronze", lambda: ends <= set(lake.bronze()[0]))
-    before: list[Tables] = [contents(lake)]
-
-    def still() -> bool:
-        before.append(contents(lake))
-        return before[-1] == before[-2]
-
-    wait_until("the stream is at rest", still)
+    kafka = lake.topics()
+    wait_until("everything in Kafka stands in bronze", lambda: kafka.keys() <= lake.bronze()[0].keys())
+    due = Accounts(lake.bronze()[0])
+    wait_until("the stream has come to the end of the topics", lambda: due.settled(lake))
     platform.containers()["spark-streaming"].stop(timeout=60)
     yield contents(lake)
     for service in ("spark-streaming", *quiet):
