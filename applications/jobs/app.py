@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Query, Request, Response
@@ -40,8 +41,9 @@ class Fault(Exception):
         super().__init__(error)
 
 
-def create_app(store: Store, runner: Runner, kinds: Kinds, api_key: str, title: str) -> FastAPI:
-    """The application; the runner is started and stopped by whoever serves it."""
+def create_app(store: Store, runner: Runner, kinds: Kinds, api_key: str, title: str,
+               documents: Mapping[str, Any] = MappingProxyType({})) -> FastAPI:
+    """The application; the runner is started and stopped by whoever serves it. `documents` are answered as JSON, by path."""
     keys = ApiKeys(f"operator:{api_key}")
     app = FastAPI(title=title, version="1", redoc_url=None,
                   description="Runs jobs. " + " ".join(f"`{name}`: {kind.what}" for name, kind in kinds.items()))
@@ -119,7 +121,15 @@ def create_app(store: Store, runner: Runner, kinds: Kinds, api_key: str, title: 
         """Prometheus metrics."""
         return Response(generate_latest(REGISTRY) + generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
+    for path, document in documents.items():
+        app.add_api_route(path, _answering(document), methods=["GET"], name=path.strip("/"))
     return app
+
+
+def _answering(document: Any) -> Callable[[], Any]:
+    def answer() -> Any:
+        return document
+    return answer
 
 
 class _Queue:

@@ -1,4 +1,4 @@
-"""JSON schemas of the events, one file a type and version: `<event_type>-<version>.json`.
+"""JSON schemas of what travels, one file a topic and version: `<topic>-<version>.json`.
 
 `python -m applications.clinical.schemas` writes those of the present version. A file that stands is never changed: whoever
 reads events of a version can rely on it, so a changed model needs a new SCHEMA_VERSION.
@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from applications.clinical.models import DEAD_LETTER_TOPIC, MODELS, SCHEMA_VERSION, DeadLetter
+from applications.clinical.predictions import PREDICTIONS_TOPIC, Prediction
 
 FOLDER = Path(__file__).parent
 
@@ -20,7 +21,8 @@ class Changed(Exception):
 
 def current() -> dict[str, str]:
     """The present schemas as text, by file name."""
-    models = {**{str(kind): model for kind, model in MODELS.items()}, DEAD_LETTER_TOPIC: DeadLetter}
+    models = {**{str(kind): model for kind, model in MODELS.items()}, DEAD_LETTER_TOPIC: DeadLetter,
+              PREDICTIONS_TOPIC: Prediction}
     found = {}
     for name, model in models.items():
         schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:clinical:schema:{name}:{SCHEMA_VERSION}",

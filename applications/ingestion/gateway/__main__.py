@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
-
-import uvicorn
 
 from applications.ingestion.gateway.app import create_app
 from applications.ingestion.gateway.door import Door
@@ -26,21 +22,11 @@ from applications.runtime import logs, settings
 from applications.runtime.api_keys import ApiKeys
 from applications.runtime.kafka import Publisher
 from applications.runtime.logs import log
+from applications.runtime.web import keep, server, unexpected
 
-KEEP_ALIVE_SECONDS = 60
 # A record may be as large as the broker takes: a body as base64 and its reasons. What the client says of each try to
 # reconnect is left out: KafkaSender says once that Kafka went and once that it is back.
 KAFKA: dict[str, Any] = {"message.max.bytes": 4_000_000, "reconnect.backoff.max.ms": 1000, "error_cb": lambda _: None}
-
-
-class HttpServer(uvicorn.Server):
-    """Uvicorn, whose end is asked for by us: it would raise the signal again and end the process before MLLP and the
-    brokers are done."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leaves signals alone."""
-        yield
 
 
 def main() -> int:
@@ -67,7 +53,7 @@ def main() -> int:
 async def serve(config: GatewaySettings, ledger: Ledger, publisher: Publisher) -> None:
     """Answers on both ports until asked to stop; then takes no more, and ends what is in flight."""
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(_unexpected)
+    loop.set_exception_handler(unexpected)
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
@@ -79,14 +65,11 @@ async def serve(config: GatewaySettings, ledger: Ledger, publisher: Publisher) -
     door = Door(intake, ApiKeys(config.api_keys.get_secret_value()), rate, Held(config.max_held_bytes),
                 config.max_body_bytes, config.read_seconds)
     app = create_app(door, Health({"kafka": kafka, "rabbitmq": queue, "ledger": ledger}))
-    http = HttpServer(uvicorn.Config(
-        app, host="0.0.0.0", port=config.http_port, log_config=None, access_log=False, lifespan="off", ws="none",
-        proxy_headers=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=int(config.stop_seconds)))
+    http = server(app, config.http_port, config.stop_seconds)
     mllp = Mllp(intake, rate, max_body_bytes=config.max_body_bytes, max_connections=config.max_connections,
                 read_seconds=config.read_seconds, idle_seconds=config.idle_seconds)
 
-    background = [_keep(work, asked.set) for work in (kafka.watch(), queue.watch(), keep_ledger(ledger, config.ledger_days))]
+    background = [keep(work, asked.set) for work in (kafka.watch(), queue.watch(), keep_ledger(ledger, config.ledger_days))]
 
     await mllp.start(config.mllp_port)
     serving = asyncio.create_task(http.serve())
@@ -103,24 +86,6 @@ async def serve(config: GatewaySettings, ledger: Ledger, publisher: Publisher) -
     await asyncio.gather(*background, return_exceptions=True)
     await ledger.close()
     log.info("stopped", unconfirmed=left)
-
-
-def _keep(work: Coroutine[Any, Any, None], stop: Callable[[], None]) -> asyncio.Task[None]:
-    """Runs a loop of ours beside the servers; one that fails stops the process, which is then started again."""
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("background-failed", error=type(error).__name__)
-            stop()
-
-    task = asyncio.create_task(work)
-    task.add_done_callback(ended)
-    return task
-
-
-def _unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    # Not the exception's own words, which could quote an event.
-    log.error("unexpected", message=context.get("message"), error=type(context.get("exception")).__name__)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping, Sequence
 from math import ceil
 
@@ -14,7 +13,7 @@ from applications.clinical.reasons import Invalid, Reason, Unparseable
 from applications.ingestion.gateway.intake import Intake, Status, Taken
 from applications.ingestion.gateway.reading import Format
 from applications.ingestion.gateway.senders import Away
-from applications.runtime.logs import log
+from applications.runtime.web import fault
 
 AWAY_SECONDS = 5
 FULL_SECONDS = 1
@@ -60,12 +59,6 @@ async def take(intake: Intake, form: Format, body: bytes) -> list[Taken]:
         fault("taking-failed", error)
         raise Refusal(500, "fault", "a fault of the gateway, which its log names; nothing of this request counts as accepted",
                       code="AE") from None
-
-
-def fault(event: str, error: BaseException) -> None:
-    """Logs an unexpected error by its type and place: its own words could quote a patient's data."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    log.error(event, error=type(error).__name__, place=f"{frame.filename}:{frame.lineno}")
 
 
 def status_of(taken: Sequence[Taken]) -> int:

@@ -17,6 +17,7 @@ from applications.ingestion.gateway.intake import Intake
 from applications.ingestion.gateway.limits import Rate
 from applications.ingestion.gateway.reading import Format
 from applications.runtime.logs import log
+from applications.runtime.web import fault
 
 READ_BYTES = 64 * 1024
 CLOSE_SECONDS = 2
@@ -68,7 +69,7 @@ class Mllp:
             if not self._stopping:
                 raise
         except Exception as error:  # one peer's trouble must not be another's
-            answers.fault("mllp-failed", error)
+            fault("mllp-failed", error)
         finally:
             self._connections.discard(task)
             metrics.MLLP_CONNECTIONS.set(len(self._connections))
