@@ -1,0 +1,47 @@
+"""What ml-training reads of the lake: the state of the labels, and the labelled features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pyarrow.compute as pc
+
+from applications.jobs.job import JobError
+from applications.ml.features.lake import LABELS_TABLE, Lake, LakeError
+from applications.ml.features.offline import TrainingFrame, training_frame
+
+
+@dataclass(frozen=True)
+class LabelState:
+    """How many labelled cut-offs there are, how many of them are positive, and the newest."""
+
+    rows: int
+    positives: int
+    newest: datetime
+
+
+def label_state(lake: Lake) -> LabelState | None:
+    """The state of the labels; None while there are none. Raises LakeError when the lake is away."""
+    table = lake.table(LABELS_TABLE)
+    if table is None:
+        return None
+    try:
+        rows = table.to_pyarrow_table(columns=["event_timestamp", "label"])
+    except OSError as error:
+        raise LakeError(f"the table {LABELS_TABLE} cannot be read ({type(error).__name__}): is the object store up?") from error
+    if not rows.num_rows:
+        return None
+    newest: datetime = pc.max(rows["event_timestamp"]).as_py()
+    return LabelState(rows.num_rows, int(pc.sum(rows["label"]).as_py()), newest.astimezone(UTC))
+
+
+def labelled_features(lake: Lake, days: int) -> TrainingFrame:
+    """The labelled cut-offs of the latest days up to the newest one, with their features. Raises JobError while there are none,
+    LakeError when the lake is away.
+    """
+    state = label_state(lake)
+    data = None if state is None else training_frame(lake, state.newest - timedelta(days=days))
+    if data is None or data.frame.empty:
+        raise JobError("there are no labelled features yet: wait until feature-engineering has computed some")
+    return data
