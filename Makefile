@@ -12,7 +12,7 @@ SETUP := $(RUN) -m operations.setup
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/make \1|\2/' | column -t -s'|'
 
-.venv/.ready: requirements.txt requirements-dev.txt images/ingestion/requirements.txt
+.venv/.ready: requirements.txt requirements-dev.txt images/ingestion/requirements.txt images/ml/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed: make PYTHON=python3.11 …" >&2; exit 1; }
 	@mkdir -p .logs
 	@echo "making .venv (log: .logs/venv.log)"

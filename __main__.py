@@ -5,6 +5,7 @@ import pulumi
 from components.infrastructure import Infrastructure, InfrastructureSettings
 from components.ingestion import Ingestion, IngestionSettings
 from components.layer import after, urls
+from components.ml import Ml, MlSettings
 from components.processing import Processing, ProcessingSettings
 from components.settings import Settings
 from components.storage import Storage, StorageSettings
@@ -17,7 +18,10 @@ ingestion = Ingestion("ingestion", settings.of(IngestionSettings), network=infra
                       lake=infrastructure.lake, opts=after(infrastructure))
 processing = Processing("processing", settings.of(ProcessingSettings), network=infrastructure.network,
                         broker=infrastructure.broker, lake=infrastructure.lake, opts=after(infrastructure, ingestion))
-layers = (infrastructure, storage, ingestion, processing)
+ml = Ml("ml", settings.of(MlSettings), network=infrastructure.network, broker=infrastructure.broker, lake=infrastructure.lake,
+        cache=infrastructure.cache, database=infrastructure.databases["mlflow"],
+        opts=after(infrastructure, ingestion, processing))
+layers = (infrastructure, storage, ingestion, processing, ml)
 
 left_out = settings.catalog.left_out
 if left_out:

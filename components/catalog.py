@@ -48,6 +48,9 @@ IMAGES: Mapping[str, Image] = {
                       built_user="999:999", anonymous=("/var/lib/rabbitmq",)),
     "ingestion": Image(folder="ingestion"),
     "spark": Image(folder="spark"),
+    "ml": Image(folder="ml"),
+    # The upstream image has neither the PostgreSQL driver nor the S3 client, so MLflow is built in every mode.
+    "mlflow": Image(folder="mlflow"),
     "kafka-ui": Image(repository="ghcr.io/kafbat/kafka-ui", tag="v1.3.0", pulled_user="100:101"),
 }
 

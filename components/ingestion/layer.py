@@ -91,7 +91,8 @@ def producer(make: Make, settings: IngestionSettings, broker: Broker) -> Applica
     return make(
         module="applications.ingestion.producer",
         environment={"kafka_bootstrap": broker.bootstrap, "rate": str(settings.producer_rate),
-                     "history_days": str(settings.simulated_history_days), **simulation(settings)},
+                     "history_days": str(settings.simulated_history_days),
+                     "vitals_minutes": str(settings.simulated_history_vitals_minutes), **simulation(settings)},
         volumes={"data": "/data"}, limits=Limits(memory_mb=512), after=broker.ready)
 
 

@@ -27,6 +27,8 @@ class IngestionSettings(LayerSettings):
     simulated_patients: int = Field(1000, ge=1, le=100_000)
     simulated_history_days: int = Field(0, ge=0, le=90)
     """Days of earlier events that the producer sends at its first start."""
+    simulated_history_vitals_minutes: int = Field(120, ge=1, le=1440)
+    """Minutes between two sets of vital signs of a patient in that history."""
     producer_rate: float = Field(100, gt=0, le=20_000)
     """Events a second that go straight to Kafka."""
     generator_rate: float = Field(5, gt=0, le=1000)

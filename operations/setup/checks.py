@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GIB = 1 << 30
-MEMORY_GIB = 4
-DISK_GIB = 12
+MEMORY_GIB = 8
+DISK_GIB = 20
 
 
 class SetupError(Exception):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import docker
 
-from tests.bench import flow
+from tests.bench import flow, ml
 from tests.bench.compose import write_compose
 from tests.e2e.ports import free_offset
 from tests.e2e.stack import TREE, Stack
@@ -97,8 +97,10 @@ def measure() -> tuple[list[dict[str, float]], list[dict[str, float]], dict[str,
             used = memory(client, stack)
             ours.append({**row, "destroy": seconds(stack.destroy)})
             theirs.append(compose_run(client, folder, project, count))
+        stack.configure({"simulatedHistoryDays": str(ml.HISTORY_DAYS)})
         stack.up()
-        return ours, theirs, used, flow.report(stack)
+        modelled = ml.report(stack)
+        return ours, theirs, used, flow.report(stack) + modelled
     finally:
         stack.remove()
         shutil.rmtree(folder, ignore_errors=True)

@@ -21,11 +21,21 @@ class Jobs:
 
     def run(self, kind: str, **parameters: Any) -> dict[str, Any]:
         """Runs a job to its end and returns its result. Raises AssertionError with its own error and log when it fails."""
+        job = self._ended(kind, parameters)
+        assert job["status"] == "succeeded", f"{job}\n{self._client.get('/jobs/' + job['id'] + '/logs').text[-3000:]}"
+        result: dict[str, Any] = job["result"]
+        return result
+
+    def failed(self, kind: str, **parameters: Any) -> str:
+        """Runs a job that must fail; the error that it tells."""
+        job = self._ended(kind, parameters)
+        assert job["status"] == "failed", job
+        return str(job["error"])
+
+    def _ended(self, kind: str, parameters: dict[str, Any]) -> dict[str, Any]:
         answer = self._client.post("/jobs", json={"kind": kind, "parameters": parameters})
         assert answer.status_code == 202, answer.text
         path = f"/jobs/{answer.json()['id']}"
         wait_until(f"the job {kind} ends", lambda: self._client.get(path).json()["status"] in OVER, LONGEST * 2)
         job: dict[str, Any] = self._client.get(path).json()
-        assert job["status"] == "succeeded", f"{job}\n{self._client.get(path + '/logs').text[-3000:]}"
-        result: dict[str, Any] = job["result"]
-        return result
+        return job

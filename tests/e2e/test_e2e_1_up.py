@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.e2e.stack import Stack
 
 PUBLISHED = {"minio", "postgres-mlflow", "postgres-airflow", "redis", "redis-insight", "zookeeper", "kafka",
-             "clinical-mq", "clinical-data-gateway", "spark-master", "spark-batch"}
+             "clinical-mq", "clinical-data-gateway", "spark-master", "spark-batch", "mlflow-server", "feature-engineering",
+             "ml-training", "model-serving"}
 SERVICES = PUBLISHED | {"kafka-consumer", "kafka-producer", "clinical-data-generator", "lab-results-processor", "spark-worker",
                         "spark-streaming"}
 

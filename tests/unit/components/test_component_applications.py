@@ -27,7 +27,8 @@ def settings_of(request: Request) -> type[ServiceSettings]:
 def test_the_applications_are_there() -> None:
     """All of the layers that have some."""
     assert set(APPLICATIONS) == {"kafka-producer", "kafka-consumer", "clinical-data-gateway", "lab-results-processor",
-                                 "clinical-data-generator", "spark-streaming", "spark-batch"}
+                                 "clinical-data-generator", "spark-streaming", "spark-batch", "feature-engineering", "ml-training",
+                                 "model-serving"}
 
 
 @pytest.mark.parametrize("name", sorted(APPLICATIONS))

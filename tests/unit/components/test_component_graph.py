@@ -97,7 +97,7 @@ def test_two_stacks_share_no_port() -> None:
     def ports(**settings: str) -> list[int]:
         containers = platform(**settings).of_type(CONTAINER).values()
         return [port["external"] for container in containers for port in container.inputs.get("ports", [])]
-    assert len(ports(images="pull")) == len(set(ports(images="pull"))) == 14
+    assert len(ports(images="pull")) == len(set(ports(images="pull"))) == 18
     assert sorted(ports(images="pull", portOffset="10000")) == sorted(port + 10000 for port in ports(images="pull"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from components.settings import Settings, SettingsError, State, layer_kinds
 from tests.unit.components.recorded import configuration, run
 
-OFF = {"ingestion": "absent", "processing": "absent"}
+OFF = {"ingestion": "absent", "processing": "absent", "ml": "absent"}
 """Layers that would add faults of their own."""
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -34,7 +34,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"layers": {**OFF, "infrastructure": "absent", "storage": "stopped"}}, "clinical:layers.storage: storage keeps data in"),
     ({"layers": {"infrastructur": "running"}}, "clinical:layers.infrastructur: no layer has this name"),
     ({"layers": {"storage": "paused"}}, "clinical:layers.storage: input should be 'running', 'stopped' or 'absent'"),
-    ({"layers": {"ingestion": "stopped"}}, "clinical:layers.processing: processing is to run but needs ingestion"),
+    ({"layers": {"ingestion": "stopped", "ml": "absent"}}, "clinical:layers.processing: processing is to run but needs ingestion"),
+    ({"layers": {"processing": "stopped"}}, "clinical:layers.ml: ml is to run but needs processing"),
+    ({"featuresGridHours": "5"}, "clinical:featuresGridHours: input should be 1, 2, 3, 4, 6, 8, 12 or 24"),
+    ({"servingMaxMissingShare": "2"}, "clinical:servingMaxMissingShare: input should be less than or equal to 1"),
     ({"faultLate": "1"}, "clinical:faultDuplicate and the other shares of faults are 1.044 together"),
     ({"streamingCores": "4"}, "clinical:streamingCores: 4 of 4 cores leave none for jobs"),
     ({"oldVersionsDays": "0"}, "clinical:oldVersionsDays: input should be greater than or equal to 1"),
