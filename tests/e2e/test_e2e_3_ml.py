@@ -103,6 +103,13 @@ def test_serving_without_a_champion_is_alive_and_says_what_is_missing(serving: S
     assert serving.client.get("/ready").status_code == 503
 
 
+def test_mlflow_answers_to_its_own_names_alone(platform: Stack) -> None:
+    """A page that resolves to this machine under another name gets nothing."""
+    base = f"http://127.0.0.1:{platform.port('mlflow-server')}/"
+    assert httpx.get(base).status_code == 200
+    assert httpx.get(base, headers={"Host": "elsewhere.example"}).status_code == 403
+
+
 def test_a_champion_and_a_prediction_come_without_a_hand(platform: Stack, champion: str, patient: str, serving: Serving,
                                                          registry: Registry) -> None:
     """Features in both stores, a version that passed the gates, and a probability for a patient."""

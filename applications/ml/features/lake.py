@@ -20,6 +20,7 @@ FEATURES_TABLE = "gold/features/patient"
 LABELS_TABLE = "gold/labels/adverse-event-24h"
 SECONDS = 30
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_DURATIONS = re.compile(r"\s*\b(?:in|after) [0-9.]+\s?(?:ns|µs|ms|s)\b")
 
 
 class LakeError(JobError):
@@ -81,5 +82,6 @@ class Lake:
 
 
 def brief(error: Exception) -> str:
-    """One line of an error of the object store, which tells its causes below each other."""
-    return " ".join(_COLOURS.sub("", str(error)).split())[:300]
+    """One line of an error of the object store, which tells its causes below each other. How long each try took is left out:
+    the same fault is the same text."""
+    return " ".join(_DURATIONS.sub("", _COLOURS.sub("", str(error))).split())[:300]

@@ -16,7 +16,7 @@ from applications.clinical.models import EventType
 from applications.jobs.job import JobError
 from applications.ml.features import mirror, pipeline
 from applications.ml.features.computation import Patients
-from applications.ml.features.lake import FEATURES_TABLE, LABELS_TABLE
+from applications.ml.features.lake import FEATURES_TABLE, LABELS_TABLE, brief
 from applications.ml.features.pipeline import Done
 from applications.ml.features.registry import NAMES
 from applications.ml.features.rows import Database, moment
@@ -271,3 +271,10 @@ def test_days_are_of_utc(whole: World) -> None:
     found = whole.features()
     first = found[found["event_timestamp"].dt.hour == 0].iloc[0]
     assert first["date"] == first["event_timestamp"].date() and isinstance(first["date"], date)
+
+
+def test_the_same_fault_of_the_store_is_the_same_text() -> None:
+    """A lasting fault is logged once, so how long a try took is no part of it."""
+    texts = {brief(OSError(f"\x1b[31merror sending request\x1b[0m\n  after {took}: connection refused in {took}, 3 retries"))
+             for took in ("1.48ms", "2s", "30.1 s")}
+    assert texts == {"error sending request: connection refused, 3 retries"}
