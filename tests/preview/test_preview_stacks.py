@@ -19,7 +19,7 @@ BUCKET, TOPIC = "minio:index/s3Bucket:S3Bucket", "kafka:index/topic:Topic"
 OFFSET = 21_000
 PACK = ("--policy-pack", str(TREE / "policies"))
 # services of a stack: single ones, ZooKeeper nodes, brokers, Spark workers, and the page that only pulled images have
-CONTAINERS = {("dev", "build"): 17, ("dev", "pull"): 18, ("prod", "build"): 22, ("prod", "pull"): 23}
+CONTAINERS = {("dev", "build"): 21, ("dev", "pull"): 22, ("prod", "build"): 26, ("prod", "pull"): 27}
 
 
 def flat(value: Any, path: str = "") -> dict[str, str]:
@@ -114,7 +114,7 @@ def test_a_stopped_layer_keeps_its_data_and_has_no_container(previews: Previews)
     layers = {f"layers.{layer}": "stopped" for layer in layer_kinds()}
     plan = previews.plan(previews.stack("dev", images="build", **layers))
     assert of_type(plan, CONTAINER) == []
-    assert len(of_type(plan, BUCKET)) == 7 and len(of_type(plan, VOLUME)) == 14
+    assert len(of_type(plan, BUCKET)) == 7 and len(of_type(plan, VOLUME)) == 16
 
 
 def test_an_absent_layer_has_neither(previews: Previews) -> None:

@@ -11,6 +11,8 @@ from docker.models.containers import Container
 from pulumi import automation as auto
 from pulumi.automation import OpType, events
 
+from components import settings as stack_settings
+from components.settings import Platform, keys_of
 from operations.stack import CONTAINER, IMAGE
 from tests.unit.components.recorded import configuration
 
@@ -65,7 +67,10 @@ class FakeStack:
     name = STACK
 
     def __init__(self, states: Mapping[str, str], **settings: Any) -> None:
-        self.config = {**configuration(**settings), "clinical:layers": dict(states)}
+        # The stack file has settings of layers that are not there in these tests.
+        known = {f"clinical:{key}" for model in (Platform, *stack_settings.layer_kinds().values()) for key in keys_of(model)}
+        given = {key: value for key, value in configuration().items() if key in known}
+        self.config = {**given, **{f"clinical:{key}": value for key, value in settings.items()}, "clinical:layers": dict(states)}
         self.resources = [layer(name, state) for name, state in states.items()]
         if states["infrastructure"] == "running":
             self.resources += [r for name in SERVICES for r in service(name)]
