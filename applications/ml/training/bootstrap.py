@@ -14,9 +14,13 @@ from applications.ml.training.settings import TrainingSettings
 from applications.runtime.logs import log
 
 GROWTH = 1.1
-REFUSED_SECONDS, FAILED_SECONDS = 3600.0, 120.0
+REFUSED_SECONDS, FAILED_SECONDS = 600.0, 120.0
 """After a training that left no champion: by how much the labels must have grown for another, or else how long to wait, when its
 model was refused or when it failed on the way."""
+
+LEAST_WITH_VITALS = 0.5
+"""Each event type comes to silver at its own pace. A history whose adverse events are there and whose vital signs are not
+teaches a model that deterioration shows in nothing."""
 
 
 class Bootstrap:
@@ -54,6 +58,8 @@ class Bootstrap:
             return f"{settings.min_positives} positive labels"
         if datetime.now(UTC) - labels.newest > timedelta(hours=settings.freshest_hours):
             return f"labels of the last {settings.freshest_hours:g} hours, the history is still on its way"
+        if labels.with_vitals < LEAST_WITH_VITALS:
+            return "vital signs of the labelled patients, the history is still on its way"
         if self._tried and labels.rows < GROWTH * self._tried[0] and now - self._tried[1] < rest:
             return f"more labels or {rest / 60:g} minutes to pass, the last training left no champion"
         self._tried = (labels.rows, now)

@@ -10,15 +10,20 @@ import pyarrow.compute as pc
 from applications.jobs.job import JobError
 from applications.ml.features.lake import LABELS_TABLE, Lake, LakeError
 from applications.ml.features.offline import TrainingFrame, training_frame
+from applications.ml.features.registry import VITALS
+
+VITALS_OF_A_DAY = [f"{vital.column}_mean_24h" for vital in VITALS]
 
 
 @dataclass(frozen=True)
 class LabelState:
-    """How many labelled cut-offs there are, how many of them are positive, and the newest."""
+    """How many labelled cut-offs there are, how many of them are positive, and the newest; of its rows, the share of patients
+    whose vital signs are known."""
 
     rows: int
     positives: int
     newest: datetime
+    with_vitals: float = 1.0
 
 
 def label_state(lake: Lake) -> LabelState | None:
@@ -33,7 +38,15 @@ def label_state(lake: Lake) -> LabelState | None:
     if not rows.num_rows:
         return None
     newest: datetime = pc.max(rows["event_timestamp"]).as_py()
-    return LabelState(rows.num_rows, int(pc.sum(rows["label"]).as_py()), newest.astimezone(UTC))
+    newest = newest.astimezone(UTC)
+    return LabelState(rows.num_rows, int(pc.sum(rows["label"]).as_py()), newest, _with_vitals(lake, newest))
+
+
+def _with_vitals(lake: Lake, cutoff: datetime) -> float:
+    data = training_frame(lake, cutoff, cutoff + timedelta(microseconds=1))
+    if data is None or data.frame.empty:
+        return 0.0
+    return float(data.frame[VITALS_OF_A_DAY].notna().any(axis=1).mean())
 
 
 def labelled_features(lake: Lake, days: int) -> TrainingFrame:

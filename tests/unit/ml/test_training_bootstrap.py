@@ -22,7 +22,7 @@ from applications.ml.model.errors import RegistryError
 from applications.ml.model.registry import Version
 from applications.ml.training.__main__ import KINDS
 from applications.ml.training.bootstrap import Bootstrap
-from applications.ml.training.data import LabelState, label_state, labelled_features
+from applications.ml.training.data import VITALS_OF_A_DAY, LabelState, label_state, labelled_features
 from applications.ml.training.settings import TrainingSettings
 from tests.unit.ml.training_frames import labelled
 
@@ -69,7 +69,8 @@ def test_enough_fresh_labels_and_no_champion_start_a_training(world: World) -> N
 
 
 @pytest.mark.parametrize("labels", [
-    None, LabelState(4000, 149, datetime.now(UTC)), LabelState(4000, 200, datetime.now(UTC) - timedelta(hours=61))])
+    None, LabelState(4000, 149, datetime.now(UTC)), LabelState(4000, 200, datetime.now(UTC) - timedelta(hours=61)),
+    LabelState(4000, 200, datetime.now(UTC), with_vitals=0.49)])
 def test_without_enough_fresh_labels_nothing_is_trained(labels: LabelState | None, world: World) -> None:
     enough, world.labels = world.labels, labels
     bootstrap = world.bootstrap()
@@ -113,8 +114,8 @@ def test_after_a_refusal_it_waits_for_a_tenth_more_labels(world: World) -> None:
         assert bootstrap(world.store) == due
 
 
-@pytest.mark.parametrize(("status", "seconds"), [(Status.SUCCEEDED, 3600), (Status.FAILED, 120)])
-def test_it_tries_again_in_an_hour_after_a_refusal_and_soon_after_a_failure(status: Status, seconds: int, world: World) -> None:
+@pytest.mark.parametrize(("status", "seconds"), [(Status.SUCCEEDED, 600), (Status.FAILED, 120)])
+def test_it_tries_again_in_ten_minutes_after_a_refusal_and_soon_after_a_failure(status: Status, seconds: int, world: World) -> None:
     """A training whose model is refused has succeeded as a job; one that lost MLflow has not."""
     bootstrap = world.bootstrap()
     assert bootstrap(world.store)
@@ -159,6 +160,18 @@ def test_the_lake_says_how_many_labels_there_are_and_training_reads_the_latest_d
     assert 0 < len(expected) < len(frame)
     assert tuple(found.columns) == tuple(frame.columns) == ("patient_id", "event_timestamp", *NAMES, "label")
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+def test_vital_signs_that_are_still_on_their_way_are_noticed(tmp_path: Path) -> None:
+    """Results and adverse events of a history may be in silver long before its vital signs are."""
+    lake, frame = Lake.in_folder(tmp_path), labelled(patients=20, days=6)
+    newest = frame["event_timestamp"].max()
+    late = (frame["event_timestamp"] == newest) & frame["patient_id"].isin(sorted(frame["patient_id"].unique())[:15])
+    assert late.sum() == 15
+    frame.loc[late, VITALS_OF_A_DAY] = float("nan")
+    fill(lake, frame)
+    state = label_state(lake)
+    assert state is not None and state.with_vitals == 0.25
 
 
 def fill(lake: Lake, frame: pd.DataFrame) -> None:
