@@ -11,7 +11,7 @@ import contextlib
 
 from applications.clinical import hl7
 from applications.ingestion.gateway import answers, metrics
-from applications.ingestion.gateway.answers import Refusal
+from applications.ingestion.gateway.answers import Refused
 from applications.ingestion.gateway.framing import Frames, FramingError, frame
 from applications.ingestion.gateway.intake import Intake
 from applications.ingestion.gateway.limits import Rate
@@ -126,7 +126,7 @@ class Mllp:
         """Has a message taken; returns the code of its acknowledgement, and that."""
         try:
             await answers.take(self._intake, Format.HL7, message)
-        except Refusal as refusal:
+        except Refused as refusal:
             log.info("refused", path="mllp", status=refusal.status, error=refusal.error,
                      reasons=sorted({reason.code for reason in refusal.reasons}))
             return refusal.code or "AE", refusal.acknowledge(message) or b""

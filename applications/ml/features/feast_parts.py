@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import prometheus_client
+# Before Feast, which would else have it write its metrics into files for several processes.
+import prometheus_client  # noqa: F401
 import typeguard
 
 
@@ -28,9 +29,6 @@ try:
     from feast.types import Float64, String
 finally:
     typeguard.typechecked = _checked
-
-# Imported before Feast, which would have it write its metrics into files for several processes.
-assert prometheus_client
 
 __all__ = ["DeltaFormat", "Entity", "EntityKey", "FeatureStore", "FeatureView", "Field", "FileSource", "Float64",
            "RedisOnlineStore", "RegistryConfig", "RepoConfig", "String", "Value", "ValueType"]

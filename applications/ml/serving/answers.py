@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from math import ceil
 from typing import Any
 
 import orjson
@@ -13,35 +12,12 @@ from fastapi import Response
 from applications.clinical.predictions import Prediction
 from applications.clinical.reasons import Reason
 from applications.ml.features.registry import NAMES
+from applications.runtime.door import CLOSE, Refusal, retry_after
 
 AWAY_SECONDS = 5
 BUSY_SECONDS = 1
 ALIAS = "champion"
 FAULT = "a fault of model-serving, which its log names; no prediction was made"
-# Whatever of a body is still on its way is not wanted: the connection ends with the answer.
-_CLOSE = {"Connection": "close"}
-
-
-class Refusal(Exception):
-    """A request, or one instance of a batch, that gets no prediction: HTTP status, a word for programs, a sentence for
-    people, and the reasons by field where there are any.
-    """
-
-    def __init__(self, status: int, error: str, message: str, *, reasons: Sequence[Reason] = (),
-                 headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status, self.error, self.message, self.reasons, self.headers = status, error, message, reasons, headers
-
-    def body(self) -> dict[str, Any]:
-        """The answer as JSON holds it."""
-        found: dict[str, Any] = {"error": self.error, "message": self.message}
-        if self.reasons:
-            found["reasons"] = [reason.as_dict() for reason in self.reasons]
-        return found
-
-    def response(self) -> Response:
-        """The answer to a request."""
-        return Response(orjson.dumps(self.body()), self.status, self.headers, "application/json")
 
 
 Outcome = Prediction | Refusal
@@ -87,43 +63,6 @@ def batch(outcomes: Sequence[Outcome]) -> Response:
     return Response(orjson.dumps({"results": found}), 200, media_type="application/json")
 
 
-def retry_after(seconds: float) -> dict[str, str]:
-    """The header that says when to come again."""
-    return {"Retry-After": str(max(1, ceil(seconds)))}
-
-
-def no_key() -> Refusal:
-    """A request without a key."""
-    return Refusal(401, "no-key", "send your key in the header X-API-Key, or as Authorization: Bearer",
-                   headers={"WWW-Authenticate": "Bearer"})
-
-
-def wrong_key() -> Refusal:
-    """A request with a key that nobody has."""
-    return Refusal(403, "wrong-key", "nobody has this key; ask the platform's operator for one")
-
-
-def unsupported() -> Refusal:
-    """A body in a format that is not taken."""
-    return Refusal(415, "unsupported-media-type", "send Content-Type application/json, in UTF-8 and not compressed",
-                   headers={"Accept": "application/json"})
-
-
-def too_large(most: int) -> Refusal:
-    """A body above the limit."""
-    return Refusal(413, "too-large", f"a body may have {most} bytes; send its instances in several requests", headers=_CLOSE)
-
-
-def too_slow(seconds: float) -> Refusal:
-    """A body that does not come to its end."""
-    return Refusal(408, "too-slow", f"the body did not arrive within {seconds:g} seconds", headers=_CLOSE)
-
-
-def broken() -> Refusal:
-    """A body that ended before its time."""
-    return Refusal(400, "unparseable", "the connection ended before the body did", headers=_CLOSE)
-
-
 def not_json(place: int) -> Refusal:
     """A body that is no JSON. Its own words could quote the body; the place is enough to find the fault."""
     return Refusal(400, "unparseable", f"the body is not JSON in UTF-8: the fault is near character {place}")
@@ -136,7 +75,7 @@ def invalid(reasons: Sequence[Reason]) -> Refusal:
 
 def busy() -> Refusal:
     """A request too many at the same time."""
-    return Refusal(503, "busy", "too much is in work; send it again", headers={**retry_after(BUSY_SECONDS), **_CLOSE})
+    return Refusal(503, "busy", "too much is in work; send it again", headers={**retry_after(BUSY_SECONDS), **CLOSE})
 
 
 def unavailable(error: str, why: str) -> Refusal:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request, Response
-from starlette.requests import ClientDisconnect
 
 from applications.ml.serving import answers, inputs
-from applications.ml.serving.answers import Refusal
 from applications.ml.serving.service import Predictions
-from applications.runtime.api_keys import ApiKeys, NoKey, WrongKey
+from applications.runtime.api_keys import ApiKeys
+from applications.runtime.door import Refusal, admitted, body_of, media_type
 from applications.runtime.logs import log
 from applications.runtime.web import fault
-
-_CHARSETS = ("utf-8", "utf8", "us-ascii")
 
 
 class Door:
@@ -44,7 +40,7 @@ class Door:
     async def admitted(self, request: Request, answer: Callable[[], Response]) -> Response:
         """The answer to a request without a body, to whoever has a key."""
         try:
-            self._admit(request)
+            admitted(self._keys, request.headers)
             return answer()
         except Refusal as refusal:
             return _refused(request, None, refusal)
@@ -52,13 +48,13 @@ class Door:
     async def _answer(self, request: Request, answer: Callable[[bytes, str], Awaitable[Response]]) -> Response:
         client = None
         try:
-            client = self._admit(request)
-            _require_json(request)
+            client = admitted(self._keys, request.headers)
+            media_type(request.headers, ("application/json",))
             if self._in_flight >= self._max_in_flight:
                 raise answers.busy()
             self._in_flight += 1
             try:
-                return await answer(await self._body(request), client)
+                return await answer(await body_of(request, self._max_body_bytes, self._read_seconds, "instances"), client)
             finally:
                 self._in_flight -= 1
         except Refusal as refusal:
@@ -66,40 +62,6 @@ class Door:
         except Exception as error:
             fault("predicting-failed", error)
             return _refused(request, client, answers.fault())
-
-    def _admit(self, request: Request) -> str:
-        try:
-            return self._keys.client(request.headers)
-        except NoKey:
-            raise answers.no_key() from None
-        except WrongKey:
-            raise answers.wrong_key() from None
-
-    async def _body(self, request: Request) -> bytes:
-        # A length that is no number is refused by the server before it comes here.
-        if int(request.headers.get("content-length", "0")) > self._max_body_bytes:
-            raise answers.too_large(self._max_body_bytes)
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._read_seconds):
-                async for part in request.stream():
-                    body += part
-                    if len(body) > self._max_body_bytes:
-                        raise answers.too_large(self._max_body_bytes)
-        except TimeoutError:
-            raise answers.too_slow(self._read_seconds) from None
-        except ClientDisconnect:
-            raise answers.broken() from None
-        return bytes(body)
-
-
-def _require_json(request: Request) -> None:
-    media, _, parameters = request.headers.get("content-type", "").partition(";")
-    name, _, charset = parameters.strip().lower().partition("=")
-    readable = name != "charset" or charset.strip('"') in _CHARSETS
-    if media.strip().lower() != "application/json" or not readable \
-            or request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise answers.unsupported()
 
 
 def _refused(request: Request, client: str | None, refusal: Refusal) -> Response:

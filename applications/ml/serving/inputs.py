@@ -13,8 +13,8 @@ from applications.clinical.models import PATIENT_ID
 from applications.clinical.reasons import Reason, ReasonCode
 from applications.ml.features.registry import BY_NAME, Feature
 from applications.ml.serving import answers
-from applications.ml.serving.answers import Refusal
 from applications.ml.serving.ports import Values
+from applications.runtime.door import Refusal
 
 MOST_INSTANCES = 500
 MOST_NAME = 100

@@ -12,11 +12,12 @@ from applications.clinical.models import SCHEMA_VERSION
 from applications.clinical.predictions import Contribution, Prediction
 from applications.ml.features.registry import NAMES
 from applications.ml.serving import answers, metrics
-from applications.ml.serving.answers import Outcome, Refusal
+from applications.ml.serving.answers import Outcome
 from applications.ml.serving.inputs import Instance
 from applications.ml.serving.models import Champion
 from applications.ml.serving.ports import Snapshot, Unavailable, Values
 from applications.ml.serving.store import Store
+from applications.runtime.door import Refusal
 
 TOP = 5
 """How many contributions an answer names."""

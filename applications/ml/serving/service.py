@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from applications.clinical.predictions import Prediction
 from applications.ml.serving import answers, metrics
-from applications.ml.serving.answers import Outcome, Refusal
+from applications.ml.serving.answers import Outcome
 from applications.ml.serving.audit import Audit
 from applications.ml.serving.inputs import Instance
 from applications.ml.serving.judging import Judge
 from applications.ml.serving.models import Champion, Models
 from applications.ml.serving.ports import Unavailable
+from applications.runtime.door import Refusal
 
 PART = 8
 """Instances of a batch that are judged in one go: single requests wait for so many at most, not for a whole batch."""

@@ -143,7 +143,7 @@ def test_an_unexpected_error_is_logged_by_its_place_and_answered_without_its_wor
             monkeypatch.setattr(door.intake, "take", broken)
             answer = await door.post("/events", event())
             assert answer.status_code == 500 and CANARY not in answer.text
-            with pytest.raises(answers.Refusal):
+            with pytest.raises(answers.Refused):
                 await answers.take(door.intake, Format.HL7, b"")
 
             async def worse(*_: object) -> None:
