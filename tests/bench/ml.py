@@ -16,7 +16,6 @@ from tests.e2e.lake import Lake
 from tests.e2e.stack import Stack
 
 HISTORY_DAYS = 20
-FEATURE_DAYS = 20
 LONGEST = 3600
 HOST = "127.0.0.1"
 
@@ -53,7 +52,7 @@ def report(stack: Stack) -> str:
     training = Jobs(stack, "ml-training", "training-jobs-key")
     today = datetime.now(UTC).date()
     begin = time.monotonic()
-    days = {"from": (today - timedelta(days=FEATURE_DAYS)).isoformat(), "to": today.isoformat()}
+    days = {"from": (today - timedelta(days=HISTORY_DAYS)).isoformat(), "to": today.isoformat()}
     made = features.run("backfill", **days)["features"]
     took = time.monotonic() - begin
     begin = time.monotonic()
@@ -72,7 +71,7 @@ def report(stack: Stack) -> str:
 A fresh platform with {HISTORY_DAYS} days of history of 1,000 patients, which the producer sends at its first start: the first
 prediction by patient_id was answered {seconds / 60:.1f} minutes after everything was healthy.
 
-Features of {FEATURE_DAYS} days again: {made['rows']} rows in {took:.0f} s ({made['rows'] / took:.0f} rows/s); the service used at
+Features of {HISTORY_DAYS} days again: {made['rows']} rows in {took:.0f} s ({made['rows'] / took:.0f} rows/s); the service used at
 most {peak_mb(client, stack, 'feature-engineering'):.0f} MB. A training on all of them: {training_took:.0f} s and at most
 {peak_mb(client, stack, 'ml-training'):.0f} MB; metrics on the held-out patients: {trained['metrics']}.
 {served}"""

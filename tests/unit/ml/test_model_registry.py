@@ -165,6 +165,19 @@ def test_a_damaged_artifact_is_refused_and_a_restored_one_loaded(registry: Regis
     assert registry.load(version).threshold == trained.model.threshold
 
 
+def test_a_model_of_which_every_file_is_damaged_is_refused_too(registry: Registry, mlflow_server: MlflowProcess,
+                                                               trained: Trained) -> None:
+    before = set(mlflow_server.artifacts.rglob(FILE))
+    version = registry.register(log_training(mlflow_server.uri, EXPERIMENT, trained, "code-1"))
+    stored, = set(mlflow_server.artifacts.rglob(FILE)) - before
+    files = [path for path in stored.parents[1].rglob("*") if path.is_file()]
+    assert stored in files and len(files) > 1
+    for path in files:
+        path.write_bytes(b"damaged")
+    with pytest.raises(ModelError, match="Restore it, or train a new model"):
+        registry.load(version)
+
+
 def test_a_server_that_is_away_is_said_and_comes_back(mlflow_server: MlflowProcess, run_id: str, trained: Trained) -> None:
     way = Way(mlflow_server.port)
     registry = Registry(way.uri, name="away")

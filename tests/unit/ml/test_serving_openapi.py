@@ -6,16 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
-from schemathesis.checks import CHECKS
-from schemathesis.core.result import Ok
 
 from tests.unit.ml.serving_fakes import KEY, Serving, run, serving
+from tests.unit.openapi import operations_of, statuses_of
 
-TRUE = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
-        "response_schema_conformance", "ignored_auth", "unsupported_method", "missing_required_header")
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 
 
@@ -23,9 +18,7 @@ POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 def operations() -> Iterator[dict[str, Any]]:
     """The described operations, by path, of a serving that is ready and takes any share of unknown features."""
     one = Serving(max_missing_share=1)
-    schema = schemathesis.openapi.from_asgi("/openapi.json", one.app)
-    found = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
-    yield {operation.path: operation for operation in found}
+    yield operations_of(one.app)
     one.predictions.close()
 
 
@@ -33,16 +26,7 @@ def operations() -> Iterator[dict[str, Any]]:
     *((path, mode) for path in ("/v1/predict", "/v1/predict/batch") for mode in (POSITIVE, NEGATIVE)),
     *((path, POSITIVE) for path in ("/v1/model", "/health", "/ready", "/metrics"))])
 def test_answers_are_as_described(operations: dict[str, Any], path: str, mode: GenerationMode) -> None:
-    statuses = set()
-
-    @settings(max_examples=15, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
-              suppress_health_check=list(HealthCheck))
-    @given(operations[path].as_strategy(generation_mode=mode))
-    def answers(case: Any) -> None:
-        response = case.call_and_validate(headers={"X-API-Key": KEY}, checks=[CHECKS.get_one(name) for name in TRUE])
-        statuses.add(response.status_code)
-
-    answers()
+    statuses = statuses_of(operations[path], mode, KEY)
     assert statuses
     if mode is POSITIVE:
         assert statuses <= {200, 404}, "what is valid by the description is taken"
