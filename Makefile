@@ -7,7 +7,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 SETUP := $(RUN) -m operations.setup
 
-.PHONY: help up down destroy preview test lint unit e2e bench lock clean
+.PHONY: help up down destroy preview test lint unit dags e2e bench lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/make \1|\2/' | column -t -s'|'
@@ -18,6 +18,14 @@ help: ## what there is
 	@echo "making .venv (log: .logs/venv.log)"
 	@{ $(PYTHON) -m venv .venv && .venv/bin/pip install -r requirements-dev.txt; } > .logs/venv.log 2>&1 \
 	  || { tail -15 .logs/venv.log >&2; echo "error: .venv could not be made; read .logs/venv.log. On Debian, python3-venv must be installed; PIP_INDEX_URL names another package index." >&2; exit 1; }
+	@touch $@
+
+# Airflow's pins and ours do not go together, so its DAGs are tested in an environment of their own, that of their image.
+.venv-airflow/.ready: requirements-airflow.txt images/airflow/requirements.txt
+	@mkdir -p .logs
+	@echo "making .venv-airflow (log: .logs/venv-airflow.log)"
+	@{ $(PYTHON) -m venv .venv-airflow && .venv-airflow/bin/pip install -r requirements-airflow.txt; } > .logs/venv-airflow.log 2>&1 \
+	  || { tail -15 .logs/venv-airflow.log >&2; echo "error: .venv-airflow could not be made; read .logs/venv-airflow.log. PIP_INDEX_URL names another package index." >&2; exit 1; }
 	@touch $@
 
 up: .venv/.ready ## set up whatever is missing and start the platform
@@ -40,14 +48,18 @@ lint: .venv/.ready
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 
-test: tools lint ## lint, types, units, policies, previews, images and plugins: all that needs no running platform
-	@.venv/bin/pytest tests/unit tests/policies tests/preview tests/images tests/providers
+test: tools lint dags ## lint, types, units, DAGs, policies, previews, images and plugins: all that needs no running platform
+	@.venv/bin/pytest -n auto --dist loadfile tests/unit
+	@.venv/bin/pytest tests/policies tests/preview tests/images tests/providers
 
 unit: .venv/.ready
-	@.venv/bin/pytest tests/unit
+	@.venv/bin/pytest -n auto --dist loadfile tests/unit
 
-e2e: tools ## the platform end to end, in a stack of its own
-	@.venv/bin/pytest tests/e2e
+dags: .venv-airflow/.ready ## the DAGs, as Airflow reads them
+	@.venv-airflow/bin/pytest tests/dags
+
+e2e: tools ## the platform end to end, in a stack of its own; DAGS=1 runs every DAG, too
+	@.venv/bin/pytest tests/e2e $(if $(DAGS),--dags)
 
 bench: tools ## measure, and write docs/benchmarks.md
 	@$(RUN) -m tests.bench

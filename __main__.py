@@ -6,6 +6,7 @@ from components.infrastructure import Infrastructure, InfrastructureSettings
 from components.ingestion import Ingestion, IngestionSettings
 from components.layer import after, urls
 from components.ml import Ml, MlSettings
+from components.orchestration import Orchestration, OrchestrationSettings
 from components.processing import Processing, ProcessingSettings
 from components.settings import Settings
 from components.storage import Storage, StorageSettings
@@ -21,7 +22,12 @@ processing = Processing("processing", settings.of(ProcessingSettings), network=i
 ml = Ml("ml", settings.of(MlSettings), network=infrastructure.network, broker=infrastructure.broker, lake=infrastructure.lake,
         cache=infrastructure.cache, database=infrastructure.databases["mlflow"],
         opts=after(infrastructure, ingestion, processing))
-layers = (infrastructure, storage, ingestion, processing, ml)
+orchestration = Orchestration("orchestration", settings.of(OrchestrationSettings), network=infrastructure.network,
+                              broker=infrastructure.broker, lake=infrastructure.lake, cache=infrastructure.cache,
+                              databases=infrastructure.databases, spark=processing.jobs, features=ml.features,
+                              training=ml.training, registry=ml.registry, serving=ml.serving,
+                              opts=after(infrastructure, ingestion, processing, ml))
+layers = (infrastructure, storage, ingestion, processing, ml, orchestration)
 
 left_out = settings.catalog.left_out
 if left_out:

@@ -51,6 +51,7 @@ IMAGES: Mapping[str, Image] = {
     "ml": Image(folder="ml"),
     # The upstream image has neither the PostgreSQL driver nor the S3 client, so MLflow is built in every mode.
     "mlflow": Image(folder="mlflow"),
+    "airflow": Image(folder="airflow"),
     "kafka-ui": Image(repository="ghcr.io/kafbat/kafka-ui", tag="v1.3.0", pulled_user="100:101"),
 }
 

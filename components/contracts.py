@@ -124,3 +124,13 @@ class JobEndpoint:
     external: str
     api_key: pulumi.Input[str]
     ready: Sequence[pulumi.Resource] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEndpoint:
+    """A served model: POST /v1/predict with `api_key`, which is that of the platform's own services."""
+
+    url: str
+    external: str
+    api_key: pulumi.Input[str]
+    ready: Sequence[pulumi.Resource] = ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 DAY_MS = 24 * 60 * 60 * 1000
 
-BUCKETS = ("bronze", "silver", "gold", "quarantine", "checkpoints", "mlflow-artifacts", "backups")
+BUCKETS = ("bronze", "silver", "gold", "quarantine", "checkpoints", "mlflow-artifacts", "airflow-logs", "backups")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,22 +29,31 @@ LAKE_USERS: Mapping[str, Access] = {
     "ml-training": Access(reads=("gold",)),
     "mlflow": Access(writes=("mlflow-artifacts",)),
     "monitoring-service": Access(reads=("bronze", "silver", "gold", "quarantine")),
+    "airflow": Access(reads=("bronze", "silver", "quarantine", "checkpoints", "mlflow-artifacts", "airflow-logs"),
+                      writes=("gold", "backups")),
+    "airflow-logs": Access(writes=("airflow-logs",)),
     "storage-operator": Access(writes=BUCKETS),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSpec:
-    """A database, the server that holds it, and how many connections its owner may open."""
+    """A database, the server that holds it, and how many connections its owner may open.
+
+    One that is not `kept` holds nothing of its own, so no backup has it.
+    """
 
     name: str
     server: str
     connections: int
+    kept: bool = True
 
 
 DATABASES = (
     DatabaseSpec(name="mlflow", server="postgres-mlflow", connections=40),
     DatabaseSpec(name="airflow", server="postgres-airflow", connections=80),
+    # Where a backup is restored to see that it can be.
+    DatabaseSpec(name="scratch", server="postgres-airflow", connections=10, kept=False),
 )
 
 

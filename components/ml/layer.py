@@ -8,7 +8,7 @@ from functools import partial
 import pulumi
 
 from components.application import MONITOR_PORT, Application, ApplicationArgs
-from components.contracts import Broker, Cache, Database, HttpService, JobEndpoint, Lake, Network
+from components.contracts import Broker, Cache, Database, HttpService, JobEndpoint, Lake, ModelEndpoint, Network
 from components.layer import Layer, child_of
 from components.ml.mlflow import Mlflow, MlflowArgs
 from components.ml.settings import MlSettings
@@ -21,13 +21,13 @@ Make = Callable[..., ApplicationArgs]
 class Ml(Layer):
     """Features, offline in the lake and online in Redis; training; the model registry; and the model's answers.
 
-    Outputs: `features` and `training` (JobEndpoint), `registry` and `serving` (HttpService).
+    Outputs: `features` and `training` (JobEndpoint), `registry` (HttpService), `serving` (ModelEndpoint).
     """
 
     features: JobEndpoint
     training: JobEndpoint
     registry: HttpService
-    serving: HttpService
+    serving: ModelEndpoint
 
     def __init__(self, name: str, settings: MlSettings, *, network: Network, broker: Broker, lake: Lake, cache: Cache,
                  database: Database, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -47,8 +47,10 @@ class Ml(Layer):
         pages = [HttpService(name=app.service.host, host=app.service.host, port=MONITOR_PORT, page=True, health_path="/health",
                              url=f"http://{address}:{settings.port(app.service.host)}/docs", ready=app.service.ready)
                  for app in (features, training, serving)]
-        self.serving = pages[-1]
-        self.finish({"serving": self.serving.url}, pages=(self.registry, *pages))
+        host, external = serving.service.host, f"http://{address}:{settings.port(serving.service.host)}"
+        self.serving = ModelEndpoint(url=f"http://{host}:{MONITOR_PORT}", external=external,
+                                     api_key=settings.secret("serving-key-monitoring"), ready=serving.service.ready)
+        self.finish({"serving": f"{external}/docs"}, pages=(self.registry, *pages))
 
     def _jobs(self, application: Application, settings: MlSettings, key: str) -> JobEndpoint:
         host = application.service.host

@@ -32,6 +32,7 @@ def rules(settings: StorageSettings) -> Iterator[Rule]:
         yield Rule(name="old-versions", bucket=bucket, old_versions_days=settings.old_versions_days)
     yield Rule(name="expire", bucket="quarantine", expire_days=settings.quarantine_days)
     yield Rule(name="rotate", bucket="backups", expire_days=settings.backups_days)
+    yield Rule(name="rotate", bucket="airflow-logs", expire_days=settings.airflow_logs_days)
 
 
 class Storage(Layer):

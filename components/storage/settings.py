@@ -19,3 +19,5 @@ class StorageSettings(LayerSettings):
     """How long a bucket with versions keeps what was overwritten or deleted."""
     quarantine_days: int = Field(90, ge=1)
     backups_days: int = Field(30, ge=1)
+    airflow_logs_days: int = Field(30, ge=1)
+    """How long the logs of Airflow's tasks are kept."""

@@ -25,13 +25,13 @@ COUNT = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnam
 
 
 def database_containers(client: docker.DockerClient, stack: str) -> dict[str, Container]:
-    """The container of each database's server. Raises OperationError where one does not run."""
+    """The container of the server of each database that backups hold. Raises OperationError where one does not run."""
     running = {c.labels["clinical.service"]: c for c in found(client, stack) if c.status == "running"}
-    missing = sorted({spec.server for spec in DATABASES} - set(running))
+    missing = sorted({spec.server for spec in DATABASES if spec.kept} - set(running))
     if missing:
         raise OperationError(f"{', '.join(missing)} does not run, so its database cannot be read; "
                              f"`./pipeline infrastructure start --stack {stack}` starts it")
-    return {spec.name: running[spec.server] for spec in DATABASES}
+    return {spec.name: running[spec.server] for spec in DATABASES if spec.kept}
 
 
 def dump(container: Container, database: str, path: Path) -> None:

@@ -29,7 +29,7 @@ def probes(settings: Settings) -> Iterator[Probe]:
     layer, address = settings.of(InfrastructureSettings), str(settings.platform.bind_address)
     secrets = settings.platform.secrets
     yield Probe("minio", partial(minio, f"{address}:{layer.port('minio')}", secrets["minio-root"]))
-    for spec in DATABASES:
+    for spec in (database for database in DATABASES if database.kept):
         yield Probe(spec.server, partial(postgres, address, layer.port(spec.server), spec.name, secrets[f"{spec.name}-database"]))
     yield Probe("redis", partial(cache, address, layer.port("redis"), secrets["redis"]))
     for index in range(layer.copies()["zookeeper"]):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GIB = 1 << 30
-MEMORY_GIB = 8
+MEMORY_GIB = 10
 DISK_GIB = 20
 
 

@@ -17,15 +17,20 @@ import docker
 import pytest
 
 from components.context import build_arguments, context_hash, host_arguments
+from components.orchestration.settings import BY_HAND, SCHEDULED
 from tests.e2e.markers import Markers
 from tests.e2e.places import Place
 from tests.e2e.ports import free_offset
 from tests.e2e.stack import LOGS, Stack, remove_leftovers
+from tests.e2e.workflows import PIPELINE, PIPELINE_MINUTES, Workflows
 
 STACKS = pytest.StashKey[list[Stack]]()
 FAILED = pytest.StashKey[list[str]]()
 LOCK = "clinical-e2e.lock"
 OFFSET = 23_000
+SENDERS = ("kafka-producer", "clinical-data-generator")
+ORCHESTRATED = "test_e2e_3_orchestrat"
+"""How the names of the modules begin that run DAGs."""
 CLIENT = Path(__file__).parent / "client"
 
 NewStack = Callable[..., Stack]
@@ -36,6 +41,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--keep-failed", action="store_true", help="leave the stacks of a run with a failed test running"
     )
+    parser.addoption("--dags", action="store_true", help="run every DAG, too, which takes half an hour more")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what runs DAGs, unless it is asked for."""
+    left_out = [item for item in items if ORCHESTRATED in item.nodeid and not config.getoption("--dags")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -104,13 +117,21 @@ def new_stack(client: docker.DockerClient, request: pytest.FixtureRequest) -> It
 
 
 @pytest.fixture(scope="session")
-def platform(new_stack: NewStack) -> Stack:
+def platform(new_stack: NewStack, request: pytest.FixtureRequest) -> Stack:
     """The platform, built and brought up once; the tests of the modules go on from each other's state."""
     # The platform's own senders only have to be there: what is counted is sent by the tests.
     # Of their patients there are fewer than a model needs for its figures to stand firm: two groups of test patients differ by
     # chance alone.
-    stack = new_stack("", {"producerRate": "40", "trainingMostAurocGap": "0.25"})
+    # No DAG begins by itself: which one runs when is the tests' business.
+    dags = request.config.getoption("--dags")
+    schedules = {**dict.fromkeys(SCHEDULED, BY_HAND), **({PIPELINE: f"*/{PIPELINE_MINUTES} * * * *"} if dags else {})}
+    stack = new_stack("", {"producerRate": "40", "trainingMostAurocGap": "0.25",
+                           **{f"airflowSchedules.{dag}": cron for dag, cron in schedules.items()}})
     stack.up()
+    if dags:
+        workflows = Workflows(stack)
+        workflows.begun()
+        workflows.airflow.pause(PIPELINE, True)
     return stack
 
 
@@ -134,3 +155,19 @@ def place(request: pytest.FixtureRequest, platform: Stack, client_image: str) ->
 def markers(platform: Stack) -> Markers:
     """A marker in every store of the platform."""
     return Markers(platform)
+
+
+@pytest.fixture(scope="session")
+def workflows(platform: Stack) -> Workflows:
+    """Airflow, as its operators use it."""
+    return Workflows(platform)
+
+
+@pytest.fixture(scope="module")
+def at_rest(platform: Stack) -> Iterator[None]:
+    """The platform's own senders rest, so that there is an end to compare."""
+    for service in SENDERS:
+        platform.containers()[service].stop(timeout=60)
+    yield
+    for service in SENDERS:
+        platform.containers()[service].start()

@@ -32,6 +32,11 @@ class Jobs:
         assert job["status"] == "failed", job
         return str(job["error"])
 
+    def latest(self, kind: str, limit: int) -> list[dict[str, Any]]:
+        """The latest jobs of a kind."""
+        jobs: list[dict[str, Any]] = self._client.get("/jobs", params={"kind": kind, "limit": limit}).json()["jobs"]
+        return jobs
+
     def _ended(self, kind: str, parameters: dict[str, Any]) -> dict[str, Any]:
         answer = self._client.post("/jobs", json={"kind": kind, "parameters": parameters})
         assert answer.status_code == 202, answer.text

@@ -6,8 +6,11 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+import duckdb
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from confluent_kafka import Consumer, TopicPartition
 from deltalake import DeltaTable
@@ -19,6 +22,8 @@ from tests.e2e.stack import Stack
 
 Position = tuple[str, int, int]
 USER = "monitoring-service"
+OPERATOR = "storage-operator"
+"""Who may do everything in the lake."""
 POLL_SECONDS = 20
 
 
@@ -78,10 +83,44 @@ class Lake:
 
     def table(self, path: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
         """The rows of a Delta table (`silver/lab-results`); none while it is not there."""
-        options = {"AWS_ENDPOINT_URL": self.endpoint, "AWS_ACCESS_KEY_ID": USER, "AWS_SECRET_ACCESS_KEY": self.secret,
-                   "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true"}
         try:
-            table = DeltaTable(f"s3://{path}", storage_options=options)
+            return list(self._delta(path).to_pyarrow_table(columns=columns).to_pylist())
         except TableNotFoundError:
             return []
-        return list(table.to_pyarrow_table(columns=columns).to_pylist())
+
+    def digest(self, path: str, columns: Iterable[str]) -> tuple[int, int]:
+        """The number of a table's rows and a sum over a hash of each: equal for equal rows, in whatever order."""
+        rows = self._delta(path).to_pyarrow_dataset()
+        whole = ", ".join(f'"{name}"' for name in columns)
+        with duckdb.connect() as connection:
+            connection.register("rows", rows)
+            found = connection.execute(f"SELECT count(*), coalesce(sum(hash(ROW({whole}))::HUGEINT), 0) FROM rows").fetchone()
+        assert found is not None
+        return int(found[0]), int(found[1])
+
+    def columns(self, path: str) -> list[str]:
+        """The names of a table's columns."""
+        return [field.name for field in self._delta(path).schema().fields]
+
+    def newest(self, path: str, column: str) -> datetime:
+        """The greatest moment of a column."""
+        found: datetime = pc.max(self._delta(path).to_pyarrow_table(columns=[column])[column]).as_py()
+        return found
+
+    def _delta(self, path: str) -> DeltaTable:
+        options = {"AWS_ENDPOINT_URL": self.endpoint, "AWS_ACCESS_KEY_ID": USER, "AWS_SECRET_ACCESS_KEY": self.secret,
+                   "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true"}
+        return DeltaTable(f"s3://{path}", storage_options=options)
+
+
+def objects(stack: Stack, bucket: str, prefix: str) -> dict[str, bytes]:
+    """The objects of a bucket below a prefix."""
+    client = s3_client(f"http://127.0.0.1:{stack.port('minio')}", OPERATOR, stack.secrets[f"lake-{OPERATOR}"])
+    listed = client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    return {entry["Key"]: client.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read() for entry in listed}
+
+
+def put(stack: Stack, bucket: str, key: str, body: bytes) -> None:
+    """Writes an object."""
+    client = s3_client(f"http://127.0.0.1:{stack.port('minio')}", OPERATOR, stack.secrets[f"lake-{OPERATOR}"])
+    client.put_object(Bucket=bucket, Key=key, Body=body)

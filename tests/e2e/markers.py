@@ -23,7 +23,7 @@ class Markers:
     def __init__(self, stack: Stack) -> None:
         self.stack, self.value = stack, secrets.token_hex(8)
         self._s3().put_object(Bucket=BUCKET, Key=KEY, Body=self.value.encode())
-        for spec in DATABASES:
+        for spec in (found for found in DATABASES if found.kept):
             with self._sql(spec.name, spec.server) as connection:
                 connection.execute("CREATE TABLE marker (value text)")
                 connection.execute("INSERT INTO marker VALUES (%s)", (self.value,))
@@ -44,7 +44,7 @@ class Markers:
             "kafka": self._record(),
             "zookeeper": self.stack.execute("zookeeper", *ZOOKEEPER_SHELL, "get", ZNODE),
         }
-        for spec in DATABASES:
+        for spec in (found for found in DATABASES if found.kept):
             with self._sql(spec.name, spec.server) as connection:
                 held[spec.server] = str(connection.execute("SELECT value FROM marker").fetchall())
         return [store for store, content in held.items() if self.value not in str(content)]

@@ -186,6 +186,13 @@ class Stack:
 
     def containers(self) -> dict[str, Container]:
         """Every container of the platform's services, running or not, by service."""
+        return {name: found for name, found in self._all().items() if not is_task(found)}
+
+    def tasks(self) -> dict[str, Container]:
+        """Every container that runs to its end, by task."""
+        return {name: found for name, found in self._all().items() if is_task(found)}
+
+    def _all(self) -> dict[str, Container]:
         found = self.client.containers.list(
             all=True, filters={"label": [f"clinical.stack={self.name}", "clinical.service"]}
         )
@@ -215,7 +222,7 @@ class Stack:
 
     def keep_logs(self) -> None:
         """Writes the log and the state of every container beside pulumi's output."""
-        for service, container in self.containers().items():
+        for service, container in self._all().items():
             (self.logs / f"{service}.log").write_bytes(container.logs(timestamps=True, tail=5000))
             (self.logs / f"{service}.json").write_text(json.dumps(container.attrs["State"], indent=1))
 
@@ -230,6 +237,11 @@ class Stack:
                 (self.logs / "destroy-failed.txt").write_text(str(failure))
         remove_by_label(self.client, self.name)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def is_task(container: Container) -> bool:
+    """Whether a container runs to its end, once."""
+    return bool(container.attrs["HostConfig"]["RestartPolicy"]["Name"] in ("", "no"))
 
 
 def left(client: docker.DockerClient, stack: str) -> list[str]:

@@ -6,15 +6,16 @@ from tests.e2e.stack import Stack
 
 PUBLISHED = {"minio", "postgres-mlflow", "postgres-airflow", "redis", "redis-insight", "zookeeper", "kafka",
              "clinical-mq", "clinical-data-gateway", "spark-master", "spark-batch", "mlflow-server", "feature-engineering",
-             "ml-training", "model-serving"}
+             "ml-training", "model-serving", "airflow-webserver"}
 SERVICES = PUBLISHED | {"kafka-consumer", "kafka-producer", "clinical-data-generator", "lab-results-processor", "spark-worker",
-                        "spark-streaming"}
+                        "spark-streaming", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"}
 
 
 def test_every_service_is_healthy(platform: Stack) -> None:
     """A finished update means healthy, not merely started."""
     assert set(platform.containers()) == SERVICES
     assert platform.unhealthy() == {}
+    assert {name: task.attrs["State"]["ExitCode"] for name, task in platform.tasks().items()} == {"airflow-init": 0}
 
 
 def test_images_are_our_own_builds(platform: Stack) -> None:

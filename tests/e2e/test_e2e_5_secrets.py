@@ -41,7 +41,7 @@ def test_previews_and_state_show_no_secret(platform: Stack) -> None:
 
 def test_docker_shows_no_secret(platform: Stack) -> None:
     """Neither environment, command and labels of a container, nor its log."""
-    for service, container in platform.containers().items():
+    for service, container in {**platform.containers(), **platform.tasks()}.items():
         assert leaks(platform, json.dumps(container.attrs)) == [], service
         assert leaks(platform, container.logs().decode(errors="replace")) == [], service
 

@@ -26,6 +26,7 @@ USERS = {
     "rabbitmq": "999:999",
     "ingestion": "1000:1000",
     "spark": "1000:1000",
+    "airflow": "1000:1000",
 }
 
 

@@ -19,7 +19,7 @@ BUCKET, TOPIC = "minio:index/s3Bucket:S3Bucket", "kafka:index/topic:Topic"
 OFFSET = 21_000
 PACK = ("--policy-pack", str(TREE / "policies"))
 # services of a stack: single ones, ZooKeeper nodes, brokers, Spark workers, and the page that only pulled images have
-CONTAINERS = {("dev", "build"): 21, ("dev", "pull"): 22, ("prod", "build"): 26, ("prod", "pull"): 27}
+CONTAINERS = {("dev", "build"): 26, ("dev", "pull"): 27, ("prod", "build"): 31, ("prod", "pull"): 32}
 
 
 def flat(value: Any, path: str = "") -> dict[str, str]:
@@ -80,10 +80,10 @@ def test_stack_previews_and_keeps_the_policies(previews: Previews, file: str, im
     """Both stack files preview with pulled and with built images, and no policy is broken."""
     plan = previews.plan(previews.stack(file, images=images))
     assert len(of_type(plan, CONTAINER)) == CONTAINERS[file, images]
-    assert len(of_type(plan, BUCKET)) == 7
+    assert len(of_type(plan, BUCKET)) == 8
     assert len(of_type(plan, TOPIC)) == 8
     protected = {resource["urn"] for kind in (VOLUME, BUCKET) for resource in of_type(plan, kind) if resource.get("protect")}
-    assert len(protected) == (len(of_type(plan, VOLUME)) + 7 if file == "prod" else 0)
+    assert len(protected) == (len(of_type(plan, VOLUME)) + 8 if file == "prod" else 0)
     layers = {r["urn"].rpartition("::")[2]: r for r in plan if r["type"].startswith("clinical:layer:")}
     for name, kind in layer_kinds().items():
         needed = {urn.split("$")[0].rpartition(":")[2].lower() for urn in layers[name].get("dependencies", [])
@@ -114,7 +114,7 @@ def test_a_stopped_layer_keeps_its_data_and_has_no_container(previews: Previews)
     layers = {f"layers.{layer}": "stopped" for layer in layer_kinds()}
     plan = previews.plan(previews.stack("dev", images="build", **layers))
     assert of_type(plan, CONTAINER) == []
-    assert len(of_type(plan, BUCKET)) == 7 and len(of_type(plan, VOLUME)) == 16
+    assert len(of_type(plan, BUCKET)) == 8 and len(of_type(plan, VOLUME)) == 16
 
 
 def test_an_absent_layer_has_neither(previews: Previews) -> None:

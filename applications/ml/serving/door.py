@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Request, Response
 
-from applications.ml.serving import answers, inputs
+from applications.ml.serving import answers, inputs, metrics
 from applications.ml.serving.service import Predictions
 from applications.runtime.api_keys import ApiKeys
 from applications.runtime.door import Refusal, admitted, body_of, media_type
@@ -65,6 +65,7 @@ class Door:
 
 
 def _refused(request: Request, client: str | None, refusal: Refusal) -> Response:
+    metrics.REFUSED.labels(refusal.error).inc()
     # Codes alone: a message or the name of a field could quote the body.
     log.info("refused", client=client, path=request.url.path, status=refusal.status, error=refusal.error,
              reasons=sorted({reason.code for reason in refusal.reasons}))

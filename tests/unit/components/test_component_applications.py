@@ -11,8 +11,10 @@ from tests.unit.components.recorded import CONTAINER, Request, platform
 
 NOT_OURS = {"spark_conf_dir", "spark-defaults.conf", "log4j2.properties"}
 """What Spark itself reads."""
+TASKS = {"airflow-init"}
+"""What reads no settings but its files."""
 APPLICATIONS = {name: request for name, request in platform().of_type(CONTAINER).items()
-                if request.inputs["entrypoints"] == ["python3"]}
+                if request.inputs["entrypoints"] == ["python3"] and name not in TASKS}
 
 
 def settings_of(request: Request) -> type[ServiceSettings]:

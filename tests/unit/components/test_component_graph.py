@@ -72,7 +72,7 @@ def test_what_is_declared_inside_a_service_goes_with_its_volume(file: str, image
     """Buckets, users, rules, roles, databases, grants and topics are deleted with the data's volume, and wait for the container."""
     graph = platform(file, images=images)
     inside = [request for request in graph.requests.values() if request.type.startswith(INSIDE)]
-    assert len(inside) == 7 + 3 * 7 + 2 + 4 + 2 * (3 + 2) + 8
+    assert len(inside) == 8 + 3 * 9 + 2 + 5 + 2 * 2 + 3 * 3 + 8
     for request in inside:
         kind, service = request.deleted_with.split("::")
         assert kind == VOLUME and service.endswith("-data")
@@ -97,7 +97,7 @@ def test_two_stacks_share_no_port() -> None:
     def ports(**settings: str) -> list[int]:
         containers = platform(**settings).of_type(CONTAINER).values()
         return [port["external"] for container in containers for port in container.inputs.get("ports", [])]
-    assert len(ports(images="pull")) == len(set(ports(images="pull"))) == 18
+    assert len(ports(images="pull")) == len(set(ports(images="pull"))) == 19
     assert sorted(ports(images="pull", portOffset="10000")) == sorted(port + 10000 for port in ports(images="pull"))
 
 

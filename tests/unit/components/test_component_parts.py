@@ -59,23 +59,24 @@ def test_a_lake_user_may_use_its_buckets_and_nothing_else(user: str) -> None:
 def test_each_database_belongs_to_a_bounded_role_and_is_closed_to_others() -> None:
     """Owner, no superuser, a connection limit, and nothing for PUBLIC."""
     graph = platform()
-    for name in ("mlflow", "airflow"):
+    for name in ("mlflow", "airflow", "scratch"):
         role = graph.of_type("postgresql:index/role:Role")[f"{name}-role"].inputs
         assert role["login"] and role["connectionLimit"] > 0
         assert not (role["superuser"] or role["createRole"] or role["createDatabase"])
         assert graph.of_type("postgresql:index/database:Database")[f"{name}-database"].inputs["owner"] == name
     grants = [request.inputs for request in graph.of_type("postgresql:index/grant:Grant").values()]
-    assert sorted(grant["database"] for grant in grants) == ["airflow", "mlflow", *["postgres"] * 2, *["template1"] * 2]
+    assert sorted(grant["database"] for grant in grants) == ["airflow", "mlflow", *["postgres"] * 2, "scratch", *["template1"] * 2]
     assert all(grant["role"] == "public" and grant["privileges"] == [] for grant in grants)
 
 
 def test_lifecycle_rules_follow_the_settings_and_have_no_prefix() -> None:
     """MinIO ignores rules with an odd prefix, so no rule has one."""
-    graph = platform(quarantineDays="12", backupsDays="5", oldVersionsDays="3")
+    graph = platform(quarantineDays="12", backupsDays="5", oldVersionsDays="3", airflowLogsDays="4")
     policies = {r.inputs["bucket"]: r.inputs["rules"] for r in graph.of_type("minio:index/ilmPolicy:IlmPolicy").values()}
     assert policies == {"bronze": [{"id": "old-versions", "noncurrentVersionExpirationDays": 3}],
                         "mlflow-artifacts": [{"id": "old-versions", "noncurrentVersionExpirationDays": 3}],
-                        "quarantine": [{"id": "expire", "expiration": "12d"}], "backups": [{"id": "rotate", "expiration": "5d"}]}
+                        "quarantine": [{"id": "expire", "expiration": "12d"}], "backups": [{"id": "rotate", "expiration": "5d"}],
+                        "airflow-logs": [{"id": "rotate", "expiration": "4d"}]}
 
 
 @pytest.mark.parametrize(("mirror", "image", "reference"), [

@@ -10,8 +10,9 @@ import pytest
 from components.settings import Settings, SettingsError, State, layer_kinds
 from tests.unit.components.recorded import configuration, run
 
-OFF = {"ingestion": "absent", "processing": "absent", "ml": "absent"}
+OFF = {"ingestion": "absent", "processing": "absent", "ml": "absent", "orchestration": "absent"}
 """Layers that would add faults of their own."""
+UPPER = {"orchestration": "absent"}
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"kafkaMod": "kraft"}, "clinical:kafkaMod: no setting has this name; did you mean kafkaMode?"),
@@ -34,8 +35,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"layers": {**OFF, "infrastructure": "absent", "storage": "stopped"}}, "clinical:layers.storage: storage keeps data in"),
     ({"layers": {"infrastructur": "running"}}, "clinical:layers.infrastructur: no layer has this name"),
     ({"layers": {"storage": "paused"}}, "clinical:layers.storage: input should be 'running', 'stopped' or 'absent'"),
-    ({"layers": {"ingestion": "stopped", "ml": "absent"}}, "clinical:layers.processing: processing is to run but needs ingestion"),
-    ({"layers": {"processing": "stopped"}}, "clinical:layers.ml: ml is to run but needs processing"),
+    ({"layers": {**UPPER, "ingestion": "stopped", "ml": "absent"}},
+     "clinical:layers.processing: processing is to run but needs ingestion"),
+    ({"layers": {**UPPER, "processing": "stopped"}}, "clinical:layers.ml: ml is to run but needs processing"),
+    ({"layers": {"ml": "stopped"}}, "clinical:layers.orchestration: orchestration is to run but needs ml"),
+    ({"airflowSchedules": {"backups": "0 * * * *"}}, "clinical:airflowSchedules.backups: no DAG with a schedule has this name"),
+    ({"airflowSchedules": {"backup": "hourly"}}, "clinical:airflowSchedules.backup: 'hourly' is no cron expression"),
     ({"featuresGridHours": "5"}, "clinical:featuresGridHours: input should be 1, 2, 3, 4, 6, 8, 12 or 24"),
     ({"servingMaxMissingShare": "2"}, "clinical:servingMaxMissingShare: input should be less than or equal to 1"),
     ({"faultLate": "1"}, "clinical:faultDuplicate and the other shares of faults are 1.044 together"),

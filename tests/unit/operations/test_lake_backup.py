@@ -19,7 +19,7 @@ from tests.unit.operations.lakes import kept
 from tests.unit.operations.s3_server import Server, serving
 
 Make = Callable[[Server, Path], Vault]
-LEFT_OUT = {"checkpoints", "backups"}
+LEFT_OUT = {"checkpoints", "airflow-logs", "backups"}
 
 
 def in_directory(server: Server, tmp_path: Path) -> Vault:

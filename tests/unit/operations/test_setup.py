@@ -15,7 +15,7 @@ from operations.environment import environment
 from operations.setup import stack
 from operations.setup.checks import GIB, Machine, SetupError, problems, taken
 
-GOOD = Machine(memory=8 * GIB, disk=50 * GIB, docker_answers=True, docker_installable=False)
+GOOD = Machine(memory=12 * GIB, disk=50 * GIB, docker_answers=True, docker_installable=False)
 
 
 def test_a_good_machine_has_no_problem() -> None:
@@ -39,7 +39,7 @@ def test_every_problem_is_named_at_once_with_what_to_do() -> None:
 
 def test_docker_that_can_be_installed_is_no_problem() -> None:
     """As root on Debian, set-up installs it."""
-    assert problems(Machine(8 * GIB, 50 * GIB, False, True, "no daemon"), {}, "127.0.0.1", []) == []
+    assert problems(Machine(12 * GIB, 50 * GIB, False, True, "no daemon"), {}, "127.0.0.1", []) == []
 
 
 def test_the_passphrase_is_made_once_and_for_the_user_alone(tmp_path: Path) -> None:

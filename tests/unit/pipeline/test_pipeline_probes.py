@@ -16,7 +16,7 @@ from minio import Minio
 from components.infrastructure.tables import TOPICS
 from components.settings import Settings
 from components.storage.layer import Rule
-from operations.layers import infrastructure, storage
+from operations.layers import infrastructure, orchestration, storage
 from tests.unit.components.recorded import configuration
 
 
@@ -124,4 +124,7 @@ def test_every_service_has_a_probe() -> None:
     assert [probe.service for probe in infrastructure.probes(settings)] == [
         "minio", "postgres-mlflow", "postgres-airflow", "redis", "zookeeper", "zookeeper-2", "zookeeper-3", "kafka", "kafka-2",
         "kafka-3", "redis-insight"]
-    assert [probe.service for probe in storage.probes(settings)] == ["bronze", "mlflow-artifacts", "quarantine", "backups"]
+    assert [probe.service for probe in storage.probes(settings)] == [
+        "bronze", "mlflow-artifacts", "quarantine", "backups", "airflow-logs"]
+    assert [probe.service for probe in orchestration.probes(settings)] == [
+        "airflow-webserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"]

@@ -1,0 +1,1 @@
+"""Orchestration: the DAGs that drive the pipeline, and what they are made of."""

@@ -1,0 +1,1 @@
+"""The DAGs, one a module: thin files that wire what the package above offers."""

@@ -1,0 +1,1 @@
+"""What a new platform's Airflow is given: tables, roles, users, connections, pools, variables."""
