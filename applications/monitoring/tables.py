@@ -155,7 +155,8 @@ def reading(what: str) -> Iterator[None]:
         yield
     except (OSError, DeltaError, duckdb.Error) as error:
         words = " ".join(str(error).split())[:300]
-        raise LakeError(f"{what} cannot be read: {words}. Is the object store up, and may this user read the bucket?") from error
+        raise LakeError(f"{what} cannot be read: {words}. Is the object store up, and may this user read the bucket? See "
+                        "`./pipeline infrastructure health`") from error
 
 
 def _written_since(table: DeltaTable, dataset: ds.Dataset, since: datetime) -> ds.Dataset:

@@ -55,6 +55,7 @@ DATABASES = (
     # Where a backup is restored to see that it can be.
     DatabaseSpec(name="scratch", server="postgres-airflow", connections=10, kept=False),
 )
+KEPT_DATABASES = tuple(spec for spec in DATABASES if spec.kept)
 
 
 @dataclass(frozen=True, kw_only=True)

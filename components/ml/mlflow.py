@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 
 from components.contracts import Database, HttpService, Lake, Network
-from components.files import render
+from components.files import render, service_file
 from components.layer import Scope, child_of
 from components.service import SECRETS_FOLDER, Health, Limits, Port, Service, ServiceArgs
 
@@ -40,9 +40,6 @@ class Mlflow(pulumi.ComponentResource):
     def __init__(self, name: str, args: MlflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("clinical:ml:Mlflow", name, None, opts)
         folder, database, user = Path(__file__).parent, args.database, args.lake.users["mlflow"]
-        service_file = pulumi.Output.from_input(database.password).apply(lambda password: render(
-            folder, "pg_service.conf", host=database.host, port=database.port, database=database.name, user=database.user,
-            password=password))
         keys = pulumi.Output.from_input(user.secret_key).apply(lambda key: render(
             folder, "aws-credentials", access_key=user.access_key, secret_key=key))
         hosts = ",".join(f"{host}:{port}" for host, port in (
@@ -59,7 +56,7 @@ class Mlflow(pulumi.ComponentResource):
                          "AWS_DEFAULT_REGION": args.lake.store.region, "MLFLOW_S3_ENDPOINT_URL": args.lake.store.endpoint,
                          # Runs of MLflow's own evaluation jobs, which nobody asks for here, take three times the memory.
                          "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-            secrets={"pg_service.conf": service_file, "aws-credentials": keys},
+            secrets={"pg_service.conf": service_file(database), "aws-credentials": keys},
             ports=[Port(inside=INSIDE, outside=args.port)],
             health=Health.http(INSIDE, "/health", interval="10s", retries=12),
             limits=Limits(memory_mb=WORKER_MB + WORKER_MB * args.workers, cpus=1.0),

@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 
 from components.contracts import Cache, Database, HttpService, Lake, Network
-from components.files import render
+from components.files import render, service_file
 from components.layer import Scope, child_of
 from components.orchestration.settings import OrchestrationSettings
 from components.service import CONFIG_FOLDER, SECRETS_FOLDER, Health, Limits, Port, RunArgs, Service, ServiceArgs, Task
@@ -110,10 +110,7 @@ def secrets_of(args: AirflowArgs) -> Mapping[str, pulumi.Input[str]]:
     """The secret files of every process: where the database and the queue are, and the keys that all share."""
     settings, database, cache = args.settings, args.database, args.cache
     where = pulumi.Output.concat(database.user, ":", database.password, f"@{database.host}:{database.port}/{database.name}")
-    service = pulumi.Output.from_input(database.password).apply(lambda password: render(
-        Path(__file__).parent, "pg_service.conf", host=database.host, port=database.port, database=database.name,
-        user=database.user, password=password))
-    return {"airflow-database": pulumi.Output.concat("postgresql+psycopg2://", where), "pg_service.conf": service,
+    return {"airflow-database": pulumi.Output.concat("postgresql+psycopg2://", where), "pg_service.conf": service_file(database),
             "airflow-results": pulumi.Output.concat("db+postgresql://", where),
             "airflow-broker": pulumi.Output.concat("redis://:", cache.password, f"@{cache.host}:{cache.port}/{BROKER_DATABASE}"),
             "fernet-key": settings.secret("airflow-fernet").apply(fernet_key),

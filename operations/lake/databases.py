@@ -14,7 +14,7 @@ from docker.models.containers import Container
 from docker.utils.socket import frames_iter
 
 from components.infrastructure.postgres import ADMIN
-from components.infrastructure.tables import DATABASES
+from components.infrastructure.tables import KEPT_DATABASES
 from operations.faults import OperationError
 from operations.services import found
 
@@ -27,11 +27,11 @@ COUNT = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnam
 def database_containers(client: docker.DockerClient, stack: str) -> dict[str, Container]:
     """The container of the server of each database that backups hold. Raises OperationError where one does not run."""
     running = {c.labels["clinical.service"]: c for c in found(client, stack) if c.status == "running"}
-    missing = sorted({spec.server for spec in DATABASES if spec.kept} - set(running))
+    missing = sorted({spec.server for spec in KEPT_DATABASES} - set(running))
     if missing:
         raise OperationError(f"{', '.join(missing)} does not run, so its database cannot be read; "
                              f"`./pipeline infrastructure start --stack {stack}` starts it")
-    return {spec.name: running[spec.server] for spec in DATABASES if spec.kept}
+    return {spec.name: running[spec.server] for spec in KEPT_DATABASES}
 
 
 def dump(container: Container, database: str, path: Path) -> None:

@@ -17,7 +17,7 @@ from redis.retry import Retry
 
 from components.infrastructure.minio import ROOT_USER
 from components.infrastructure.settings import InfrastructureSettings, copy_name
-from components.infrastructure.tables import BUCKETS, DATABASES, TOPICS
+from components.infrastructure.tables import BUCKETS, KEPT_DATABASES, TOPICS
 from components.settings import Settings
 from operations.probes import Probe
 
@@ -29,7 +29,7 @@ def probes(settings: Settings) -> Iterator[Probe]:
     layer, address = settings.of(InfrastructureSettings), str(settings.platform.bind_address)
     secrets = settings.platform.secrets
     yield Probe("minio", partial(minio, f"{address}:{layer.port('minio')}", secrets["minio-root"]))
-    for spec in (database for database in DATABASES if database.kept):
+    for spec in KEPT_DATABASES:
         yield Probe(spec.server, partial(postgres, address, layer.port(spec.server), spec.name, secrets[f"{spec.name}-database"]))
     yield Probe("redis", partial(cache, address, layer.port("redis"), secrets["redis"]))
     for index in range(layer.copies()["zookeeper"]):

@@ -9,7 +9,7 @@ import psycopg
 import redis
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from components.infrastructure.tables import DATABASES
+from components.infrastructure.tables import KEPT_DATABASES
 from tests.e2e.probes import s3_client
 from tests.e2e.stack import Stack
 
@@ -23,7 +23,7 @@ class Markers:
     def __init__(self, stack: Stack) -> None:
         self.stack, self.value = stack, secrets.token_hex(8)
         self._s3().put_object(Bucket=BUCKET, Key=KEY, Body=self.value.encode())
-        for spec in (found for found in DATABASES if found.kept):
+        for spec in KEPT_DATABASES:
             with self._sql(spec.name, spec.server) as connection:
                 connection.execute("CREATE TABLE marker (value text)")
                 connection.execute("INSERT INTO marker VALUES (%s)", (self.value,))
@@ -44,7 +44,7 @@ class Markers:
             "kafka": self._record(),
             "zookeeper": self.stack.execute("zookeeper", *ZOOKEEPER_SHELL, "get", ZNODE),
         }
-        for spec in (found for found in DATABASES if found.kept):
+        for spec in KEPT_DATABASES:
             with self._sql(spec.name, spec.server) as connection:
                 held[spec.server] = str(connection.execute("SELECT value FROM marker").fetchall())
         return [store for store, content in held.items() if self.value not in str(content)]

@@ -14,9 +14,7 @@ from components.orchestration.settings import SCHEDULED
 from tests.e2e.flow import LONGEST, wait_until
 from tests.e2e.lake import objects
 from tests.e2e.stack import Stack
-from tests.e2e.workflows import PIPELINE, Workflows, metrics
-
-ALERT = 'pipeline_alert_open{dag="clinical_data_pipeline",task="wait_for_bronze"}'
+from tests.e2e.workflows import ALERT, PIPELINE, Workflows, metrics
 
 
 def test_every_dag_is_read_and_runs_as_the_stack_says(workflows: Workflows) -> None:

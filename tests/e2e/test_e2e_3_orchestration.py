@@ -20,7 +20,7 @@ from tests.e2e.accounts import Accounts
 from tests.e2e.flow import LONGEST, crash, healthy, wait_until
 from tests.e2e.lake import Lake, objects
 from tests.e2e.stack import Stack
-from tests.e2e.workflows import PIPELINE, Workflows, metrics
+from tests.e2e.workflows import ALERT, PIPELINE, Workflows, metrics
 
 EVENTS, PREFIX = 600, "W"
 
@@ -37,8 +37,7 @@ def test_the_pipeline_does_what_the_stream_left_although_its_scheduler_is_killed
         platform: Stack, workflows: Workflows, lake: Lake) -> None:
     """While the stream stands still, records go from bronze to silver, gold, features and the online store; the scheduler's death
     in the middle costs no task a second try, and the success closes the alert that an earlier run has left."""
-    alert = 'pipeline_alert_open{dag="clinical_data_pipeline",task="wait_for_bronze"}'
-    wait_until("the alert of the failed run is open", lambda: alert in metrics(platform))
+    wait_until("the alert of the failed run is open", lambda: ALERT in metrics(platform))
     platform.containers()["spark-streaming"].stop(timeout=60)
     begin = datetime.now(UTC) - timedelta(seconds=5)
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +51,7 @@ def test_the_pipeline_does_what_the_stream_left_although_its_scheduler_is_killed
     crash(platform, "airflow-scheduler")
     tasks = workflows.succeeded(run)
     assert tasks["to_silver"].attempt == 1
-    wait_until("the alert is closed", lambda: alert not in metrics(platform))
+    wait_until("the alert is closed", lambda: ALERT not in metrics(platform))
     workflows.airflow.pause(PIPELINE, True)
 
     records = {place: record for place, record in lake.topics(map(str, INGRESS)).items()

@@ -14,6 +14,7 @@ from tests.e2e.flow import LONGEST, wait_until
 from tests.e2e.stack import Stack
 
 PIPELINE = "clinical_data_pipeline"
+ALERT = f'pipeline_alert_open{{dag="{PIPELINE}",task="wait_for_bronze"}}'
 PIPELINE_MINUTES = 5
 """Of an interval of the hourly DAG here: nobody waits for three hours."""
 

@@ -76,7 +76,8 @@ def clinical_data_pipeline() -> None:
     @task(pool=LAKE_POOL)
     def find_days(found: dict[str, str]) -> list[dict[str, str]]:
         """The days that the interval's records belong to, as ranges."""
-        touched = days.touched_days(connections.lake(), Interval.from_parameters(found))
+        from applications.monitoring.tables import Tables
+        touched = days.touched_days(Tables.on_store(connections.lake()), Interval.from_parameters(found))
         return intervals.day_ranges(touched, datetime.now(UTC).date())
 
     @task(trigger_rule="none_failed_min_one_success")
