@@ -48,9 +48,21 @@ class Lake:
         """Every record of the topics, from their beginnings to the ends that they have now."""
         return {position: record for name in names for position, record in self._topic(name)}
 
+    def ends(self, names: Iterable[str] = tuple(spec.name for spec in TOPICS)) -> dict[tuple[str, int], int]:
+        """The position after the newest record of every partition."""
+        consumer = self._consumer()
+        try:
+            return {(name, p): consumer.get_watermark_offsets(TopicPartition(name, p), timeout=POLL_SECONDS)[1]
+                    for name in names for p in consumer.list_topics(name, timeout=POLL_SECONDS).topics[name].partitions}
+        finally:
+            consumer.close()
+
+    def _consumer(self) -> Consumer:
+        return Consumer({"bootstrap.servers": f"127.0.0.1:{self.stack.port('kafka')}", "group.id": "e2e-reader",
+                         "enable.auto.commit": False, "enable.partition.eof": False})
+
     def _topic(self, name: str) -> Iterator[tuple[Position, Record]]:
-        consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{self.stack.port('kafka')}", "group.id": "e2e-reader",
-                             "enable.auto.commit": False, "enable.partition.eof": False})
+        consumer = self._consumer()
         try:
             partitions = consumer.list_topics(name, timeout=POLL_SECONDS).topics[name].partitions
             ends = {p: consumer.get_watermark_offsets(TopicPartition(name, p), timeout=POLL_SECONDS) for p in partitions}

@@ -193,8 +193,9 @@ class Stack:
         return {name: found for name, found in self._all().items() if is_task(found)}
 
     def _all(self) -> dict[str, Container]:
+        # A container may go between the list and the look at each: while an update runs, some do.
         found = self.client.containers.list(
-            all=True, filters={"label": [f"clinical.stack={self.name}", "clinical.service"]}
+            all=True, filters={"label": [f"clinical.stack={self.name}", "clinical.service"]}, ignore_removed=True
         )
         return {container.labels["clinical.service"]: container for container in found}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from applications.clinical.models import INGRESS
@@ -20,6 +22,8 @@ from tests.e2e.stack import Stack
 
 STREAMED, THROUGH_GATEWAY = 15_000, 5_000
 CRASHED = ("kafka-consumer", "lab-results-processor", "clinical-mq", "spark-streaming", "minio", "kafka")
+REST_SECONDS = 15
+"""Longer than the queue's figures are old (5 s) and a batch of the processor takes."""
 REFUSED = (FaultKind.WRONG_UNIT, FaultKind.MALFORMED)
 PREFIXES = {"kafka-producer": "PTK", "clinical-data-generator": "PTG"}
 
@@ -42,6 +46,15 @@ def positions(rows: list[dict[str, Any]]) -> list[Position]:
     return [(row["source_topic"], row["source_partition"], row["source_offset"]) for row in rows]
 
 
+def at_rest(platform: Stack, lake: Lake) -> bool:
+    """Whether nothing waits in the queue, and nothing came to Kafka for a while: a processor that was killed may be behind."""
+    ends = lake.ends()
+    time.sleep(REST_SECONDS)
+    queues = httpx.get(f"http://127.0.0.1:{platform.port('clinical-mq')}/api/queues",
+                       auth=("monitor", platform.secrets["mq-monitor"])).raise_for_status().json()
+    return bool(queues) and sum(queue["messages"] for queue in queues) == 0 and lake.ends() == ends
+
+
 @pytest.fixture(scope="module")
 def lake(platform: Stack) -> Lake:
     """The reader of everything."""
@@ -59,6 +72,7 @@ def outcome(platform: Stack, lake: Lake, tmp_path_factory: pytest.TempPathFactor
     accepted = senders.finish()
     for service in PREFIXES:  # so that there is an end to compare
         platform.containers()[service].stop(timeout=60)
+    wait_until("what was accepted has come through the queue to Kafka", lambda: at_rest(platform, lake))
     kafka = lake.topics()
     wait_until("everything in Kafka stands in bronze", lambda: kafka.keys() <= lake.bronze()[0].keys())
     bronze, doubled = lake.bronze()

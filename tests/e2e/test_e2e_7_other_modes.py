@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from minio import Minio
 
-from components.infrastructure.tables import BUCKETS, DATABASES, LAKE_USERS
+from components.infrastructure.tables import BUCKETS, KEPT_DATABASES, LAKE_USERS
 from operations.lake import Directory, backup, database_containers, restore
 from operations.lake.backing_up import BUCKETS as KEPT
 from operations.lake.store import client_of
@@ -127,7 +127,7 @@ def test_a_backup_brings_everything_back_after_a_destroy(pulled: Stack, tmp_path
     pulled.configure({"layers.ingestion": "stopped"})
     pulled.up()
     lake = client_of(f"127.0.0.1:{pulled.port('minio')}", pulled.secrets["lake-storage-operator"])
-    for name in DATABASES:
+    for name in KEPT_DATABASES:
         with database(pulled, name.name, name.server) as connection:
             connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
     before = lake_contents(lake)
@@ -140,7 +140,7 @@ def test_a_backup_brings_everything_back_after_a_destroy(pulled: Stack, tmp_path
     assert lake_contents(lake) == {}
     restore(lake, Directory(tmp_path), databases=database_containers(pulled.client, pulled.name))
     assert lake_contents(lake) == before
-    for name in DATABASES:
+    for name in KEPT_DATABASES:
         with database(pulled, name.name, name.server) as connection:
             assert connection.execute("SELECT count(*), sum(number) FROM kept").fetchone() == (1000, 500500)
     pulled.configure({"layers.ingestion": "running"})
