@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+from tests.e2e.flow import wait_until
 from tests.e2e.markers import Markers
 from tests.e2e.stack import Stack, left
 from tests.e2e.test_e2e_1_up import SERVICES
@@ -21,7 +22,8 @@ def identities(stack: Stack) -> dict[str, str]:
 def assert_whole(stack: Stack, markers: Markers) -> None:
     """Every service is there and healthy, and every store holds its marker."""
     assert set(stack.containers()) == SERVICES
-    assert stack.unhealthy() == {}
+    # What no update touched may have been started by a test just before.
+    wait_until("every service is healthy", lambda: stack.unhealthy() == {})
     assert markers.missing() == []
 
 
