@@ -7,7 +7,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 SETUP := $(RUN) -m operations.setup
 
-.PHONY: help up down destroy preview test lint unit dags e2e bench lock clean
+.PHONY: help up down destroy preview test lint unit dags e2e bench lock pr plan scan images
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/make \1|\2/' | column -t -s'|'
@@ -63,6 +63,17 @@ e2e: tools ## the platform end to end, in a stack of its own; DAGS=1 runs every 
 
 bench: tools ## measure, and write docs/benchmarks.md
 	@$(RUN) -m tests.bench
+
+plan: tools ## what a change does to dev and prod, checked by the policies (BASE=main: compared with)
+	@$(RUN) -m operations.pr plan $(or $(BASE),main)
+
+scan: .venv/.ready ## workflows, secrets in the history, known vulnerabilities
+	@$(RUN) -m operations.pr scan
+
+images: tools ## build every image whose content changed
+	@$(RUN) -m operations.pr images
+
+pr: scan test plan images ## what a pull request is checked with, but for `make e2e`
 
 lock: .venv/.ready ## resolve pulled images to digests (needs the registries)
 	@$(RUN) -m operations.lock

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
+from typing import Any
 
 from pulumi_policy import ResourceValidationArgs
 
@@ -20,8 +21,10 @@ PINNED = re.compile(r"sha256:[0-9a-f]+"                     # an image's own ide
                     r"|.+:\w[\w.-]*?\d[.-]\d[\w.-]*|.+:\d+[.-]\d[\w.-]*")  # a tag of two numbers or more
 ALLOWED_CAPABILITIES: frozenset[str] = frozenset()
 """Capabilities that a container may get back; none so far needs one."""
-ROOT_SERVICES = ("minio",)
-"""Services whose pulled image prepares its data for root."""
+ROOT_SERVICES = ("minio", "log-shipper")
+"""Services whose pulled image prepares its data for root, and the one that reads Docker's log files, which are root's."""
+LOG_READERS = ("log-shipper",)
+"""Services that may read the logs which Docker keeps of its containers."""
 LABELS = ("clinical.project", "clinical.stack", "clinical.layer")
 SERVICE_LABEL = "clinical.service"
 
@@ -110,22 +113,30 @@ def own_namespaces(args: ResourceValidationArgs) -> Iterator[str]:
 
 def own_files(args: ResourceValidationArgs) -> Iterator[str]:
     """Files and devices of the host are out of reach."""
-    paths = [volume.get("hostPath") for volume in listed(args.props, "volumes")]
-    paths += [mount.get("source") for mount in listed(args.props, "mounts") if mount.get("type") == "bind"]
-    paths += [device.get("hostPath") for device in listed(args.props, "devices")]
-    for path in filter(None, paths):
-        if "docker.sock" in str(path):
+    volumes = listed(args.props, "volumes")
+    paths = [str(volume.get("hostPath")) for volume in volumes if volume.get("hostPath") and not is_log_folder(args.name, volume)]
+    paths += [str(mount.get("source")) for mount in listed(args.props, "mounts") if mount.get("type") == "bind"]
+    paths += [str(device.get("hostPath")) for device in listed(args.props, "devices")]
+    for path in paths:
+        if path.endswith("docker.sock"):
             yield "it mounts Docker's socket, which is root on the host; ask Docker from outside instead"
         else:
             yield f"it uses {path} of the host; use a volume or an uploaded file"
 
 
+def is_log_folder(name: str, volume: Mapping[str, Any]) -> bool:
+    """Whether a service that may reads the logs of Docker's containers, and cannot write them."""
+    return name in LOG_READERS and bool(volume.get("readOnly")) and str(volume.get("hostPath")).endswith("/containers")
+
+
 def local(args: ResourceValidationArgs) -> Iterator[str]:
-    """Ports are published on the loopback address."""
+    """Ports are published on the loopback address, or on the one address that the stack names (clinical:bindAddress)."""
+    allowed = args.get_config().get("bindAddress")
     for port in listed(args.props, "ports"):
         address = str(port.get("ip") or "0.0.0.0")
-        if not is_loopback(address):
-            yield f"port {port.get('internal', 0):.0f} is published on {address}; set clinical:bindAddress to a loopback address"
+        if not is_loopback(address) and (address != allowed or is_every(address)):
+            yield (f"port {port.get('internal', 0):.0f} is published on {address}; publish it on a loopback address, or on the one "
+                   "address of this machine that clinical:bindAddress names")
 
 
 def is_loopback(address: str) -> bool:
@@ -134,6 +145,11 @@ def is_loopback(address: str) -> bool:
         return ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def is_every(address: str) -> bool:
+    """Whether an address stands for all addresses of the machine."""
+    return ip_address(address).is_unspecified
 
 
 def labelled(args: ResourceValidationArgs) -> Iterator[str]:
@@ -152,6 +168,7 @@ CONTAINER_RULES = (
     Rule("container-hardened", "Containers have no right that they do not need.", (CONTAINER,),
          (privileged, capabilities, privileges, not_root, read_only)),
     Rule("container-separated", "Containers share nothing with the host.", (CONTAINER,), (own_namespaces, own_files)),
-    Rule("container-local", "Ports are published on the loopback address.", (CONTAINER,), (local,)),
+    Rule("container-local", "Ports are published on the loopback address.", (CONTAINER,), (local,),
+         options={"bindAddress": {"type": "string"}}),
     Rule("labelled", "What Docker holds says which stack, layer and service it is of.", (CONTAINER, VOLUME, NETWORK), (labelled,)),
 )

@@ -1,9 +1,10 @@
-"""Stores: named, labelled, closed, and kept."""
+"""Stores: named, closed, kept in versions where they must be, bounded, and protected."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 
@@ -11,7 +12,12 @@ from policies.containers import VOLUME
 from policies.rule import Rule, StackRule
 
 BUCKET, BUCKET_POLICY = "minio:index/s3Bucket:S3Bucket", "minio:index/s3BucketPolicy:S3BucketPolicy"
-TOPIC, ROLE = "kafka:index/topic:Topic", "postgresql:index/role:Role"
+VERSIONING, LIFECYCLE = "minio:index/s3BucketVersioning:S3BucketVersioning", "minio:index/ilmPolicy:IlmPolicy"
+USER_POLICY = "minio:index/iamPolicy:IamPolicy"
+VERSIONED = ("bronze", "mlflow-artifacts")
+"""Buckets that nothing can make again: what arrived, and the models."""
+BOUNDED = (*VERSIONED, "quarantine", "backups", "airflow-logs")
+"""Buckets that grow for ever without a rule; the others are tables, whose jobs compact and vacuum them."""
 
 
 def volume_named(args: ResourceValidationArgs) -> Iterator[str]:
@@ -36,39 +42,48 @@ def policy_closed(args: ResourceValidationArgs) -> Iterator[str]:
     """No policy of a bucket lets everybody in."""
     if args.resource_type != BUCKET_POLICY:
         return
-    try:
-        statements = json.loads(str(args.props["policy"])).get("Statement", [])
-    except ValueError:
-        yield "its policy is no JSON; write it with json.dumps"
-        return
-    for statement in [statements] if isinstance(statements, dict) else statements:
+    for statement in allowed(args):
         principal = statement.get("Principal")
         who = principal.get("AWS") if isinstance(principal, dict) else principal
-        if statement.get("Effect") == "Allow" and "*" in (who if isinstance(who, list) else [who]):
+        if "*" in several(who):
             yield "the policy opens the bucket to everybody; name the users"
 
 
-def topic_kept(args: ResourceValidationArgs) -> Iterator[str]:
-    """A topic says how long and how safely it keeps its records."""
-    config = args.props.get("config") or {}
-    if "retention.ms" not in config and config.get("cleanup.policy") != "compact":
-        yield "the topic has neither retention.ms nor compaction; say how long its records are kept"
-    if "min.insync.replicas" not in config:
-        yield "the topic has no min.insync.replicas; say how many copies a record needs to be written"
+def policy_json(args: ResourceValidationArgs) -> Iterator[str]:
+    """A policy can be read."""
+    if args.resource_type in (BUCKET_POLICY, USER_POLICY) and statements(args) is None:
+        yield "its policy is no JSON object; write it with json.dumps"
 
 
-def role_rights(args: ResourceValidationArgs) -> Iterator[str]:
-    """A service's role can do what its database needs."""
-    for right in ("superuser", "createRole", "createDatabase", "bypassRowLevelSecurity"):
-        if args.props.get(right):
-            yield f"the role has {right}; a service owns its database and needs no more"
+def access_narrow(args: ResourceValidationArgs) -> Iterator[str]:
+    """A client of the lake may do named things in named buckets."""
+    for statement in allowed(args):
+        actions = [action for action in several(statement.get("Action")) if str(action).split(":")[-1] == "*"]
+        if actions or "NotAction" in statement:
+            yield f"the policy allows every action ({', '.join(actions) or 'NotAction'}); name those that the client needs"
+        # Of arn:aws:s3:::bucket/key only the bucket must be named in full.
+        wide = [name for name in several(statement.get("Resource")) if "*" in str(name).split(":")[-1].split("/")[0]]
+        if wide or "NotResource" in statement:
+            yield f"the policy is for every bucket ({', '.join(wide) or 'NotResource'}); name those that the client needs"
 
 
-def role_connections(args: ResourceValidationArgs) -> Iterator[str]:
-    """One service cannot use up a server's connections."""
-    limit = args.props.get("connectionLimit")
-    if limit is None or limit < 1:
-        yield "the role's connections have no limit; set connectionLimit"
+def statements(args: ResourceValidationArgs) -> list[Mapping[str, Any]] | None:
+    """The statements of a policy document; None where it is none."""
+    try:
+        document = json.loads(str(args.props["policy"]))
+    except ValueError:
+        return None
+    return several(document.get("Statement")) if isinstance(document, dict) else None
+
+
+def allowed(args: ResourceValidationArgs) -> Iterator[Mapping[str, Any]]:
+    """The statements that allow something."""
+    yield from (statement for statement in statements(args) or () if statement.get("Effect") == "Allow")
+
+
+def several(value: Any) -> list[Any]:
+    """What a policy document may write as one thing or as a list of them."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def all_protected(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
@@ -80,12 +95,36 @@ def all_protected(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResou
                 yield keeper, "it is not protected while other stores of this stack are; give it protect=scope.protect"
 
 
+def versions_kept(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
+    """What cannot be made again survives being overwritten."""
+    kept = {resource.props["bucket"] for resource in resources if resource.resource_type == VERSIONING
+            and resource.props["versioningConfiguration"].get("status") == "Enabled"}
+    for bucket, name in buckets(resources, VERSIONED):
+        if name not in kept:
+            yield bucket, f"{name} keeps no versions; add it to VERSIONED in components/storage/layer.py, and keep that layer on"
+
+
+def growth_bounded(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
+    """What only grows has a rule for when it goes."""
+    ruled = {resource.props["bucket"] for resource in resources if resource.resource_type == LIFECYCLE and resource.props["rules"]}
+    for bucket, name in buckets(resources, BOUNDED):
+        if name not in ruled:
+            yield bucket, f"{name} has no lifecycle; add a Rule in components/storage/layer.py, and keep that layer on"
+
+
+def buckets(resources: list[PolicyResource], names: Iterable[str]) -> Iterator[tuple[PolicyResource, str]]:
+    """The buckets of these names."""
+    for resource in resources:
+        if resource.resource_type == BUCKET and str(resource.props.get("bucket")) in names:
+            yield resource, str(resource.props["bucket"])
+
+
 DATA_RULES = (
     Rule("volume-named", "Volumes have names.", (VOLUME,), (volume_named,)),
     Rule("bucket-private", "Buckets are closed and never removed with their objects.", (BUCKET, BUCKET_POLICY),
          (bucket_private, bucket_kept, policy_closed)),
-    Rule("topic-kept", "Topics say how long and how safely they keep records.", (TOPIC,), (topic_kept,)),
-    Rule("role-bounded", "Roles of services are no superusers and have a connection limit.", (ROLE,),
-         (role_rights, role_connections)),
+    Rule("access-narrow", "Policies name actions and buckets.", (BUCKET_POLICY, USER_POLICY), (policy_json, access_narrow)),
     StackRule("data-protected", "In a protected stack every volume and bucket is protected.", all_protected),
+    StackRule("bucket-versioned", "Buckets that nothing can make again keep versions.", versions_kept),
+    StackRule("bucket-bounded", "Buckets that only grow have a lifecycle.", growth_bounded),
 )

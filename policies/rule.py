@@ -1,17 +1,19 @@
 """A rule: what it is called, which resources it looks at, and what is wrong with one.
 
 During a preview some values are not known yet, and reading one raises UnknownValueError. A rule is therefore a list of
-small questions: one that needs an unknown value is left for the update, and the others are asked all the same.
+small questions: one that needs an unknown value is left for the update, and the others are asked all the same. A rule
+between resources is one question, which an unknown value ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pulumi_policy import (
+    PolicyConfigSchema,
     PolicyResource,
     ReportViolation,
     ResourceValidationArgs,
@@ -27,12 +29,16 @@ StackQuestion = Callable[[list[PolicyResource]], Iterator[tuple[PolicyResource, 
 
 @dataclass(frozen=True)
 class Rule:
-    """Each of `questions` yields what is wrong with a resource and how to mend it; `types` are those it looks at."""
+    """Each of `questions` yields what is wrong with a resource and how to mend it; `types` are those it looks at.
+
+    `options` is the JSON schema of each thing that a stack may tell the rule (see configuration.py).
+    """
 
     name: str
     description: str
     types: tuple[str, ...]
     questions: tuple[Question, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self, args: ResourceValidationArgs) -> list[str]:
         """Each fault of one resource, behind its name; none for a resource of another type."""
@@ -54,7 +60,11 @@ class StackRule:
 
     def check(self, args: StackValidationArgs) -> list[tuple[str, str]]:
         """The URN and the fault, behind its name, of each resource at fault."""
-        return [(resource.urn, f"{resource.name}: {fault}") for resource, fault in self.question(args.resources)]
+        faults: list[tuple[str, str]] = []
+        with suppress(UnknownValueError):
+            for resource, fault in self.question(args.resources):
+                faults.append((resource.urn, f"{resource.name}: {fault}"))
+        return faults
 
 
 def policy(rule: Rule | StackRule) -> ResourceValidationPolicy | StackValidationPolicy:
@@ -71,7 +81,8 @@ def policy(rule: Rule | StackRule) -> ResourceValidationPolicy | StackValidation
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         for fault in single.check(args):
             report(fault, None)
-    return ResourceValidationPolicy(name=rule.name, description=rule.description, validate=validate)
+    schema = PolicyConfigSchema(properties=dict(rule.options)) if rule.options else None
+    return ResourceValidationPolicy(name=rule.name, description=rule.description, validate=validate, config_schema=schema)
 
 
 def known(values: Mapping[str, Any], key: str) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs
 
+from components.settings import SHORTEST_SECRET
 from policies.containers import CONTAINER
 from policies.rule import Rule, known, listed
 
@@ -20,6 +21,15 @@ LOGIN = re.compile(r"://[^/\s:@]*:[^/\s@$]+@")
 WORD = re.compile(r"[A-Za-z0-9]{20,}")
 BITS = 3.3
 """Entropy a character from which a long word with digits looks generated: 32 hexadecimal digits have more."""
+PASSWORDS = {"postgresql:index/role:Role": ("password",), "minio:index/iamUser:IamUser": ("secret",),
+             "pulumi:providers:postgresql": ("password",), "pulumi:providers:minio": ("minioPassword",)}
+"""The passwords with which stores and their clients are declared, by type."""
+DEFAULTS = ("admin", "airflow", "changeme", "changeit", "clinical", "grafana", "guest", "minioadmin", "mlflow", "password",
+            "postgres", "rabbitmq", "redis", "secret")
+"""What products come with, and what people write to change it later."""
+DIFFERENT = 8
+"""Different characters that a password has at least."""
+SECRET_FILES = "/run/secrets/"
 MEND = "give it in `secrets` and name the path /run/secrets/… in its place"
 
 
@@ -68,6 +78,34 @@ def generated(args: ResourceValidationArgs) -> Iterator[str]:
         yield f"its {place} holds what looks like a generated secret; {MEND}"
 
 
+def strong(args: ResourceValidationArgs) -> Iterator[str]:
+    """A password that something is made with is neither short, nor one word over and over, nor a known default."""
+    for key in PASSWORDS.get(args.resource_type, ()):
+        value = known(args.props, key)
+        if value is None or is_strong(str(value)):
+            continue
+        yield f"{key} is a weak password; take it from the stack's secrets, which `make up` generates"
+
+
+def files(args: ResourceValidationArgs) -> Iterator[str]:
+    """Secrets stand in secret files, and nothing else does."""
+    for upload in listed(args.props, "uploads"):
+        path, text = str(known(upload, "file")), known(upload, "content")
+        if text is None:
+            continue
+        if path.startswith(SECRET_FILES):
+            if text.strip().lower() in ("", *DEFAULTS):
+                yield f"{path} is empty or holds a default password; take it from the stack's secrets"
+        elif LOGIN.search(text):
+            yield f"{path} holds an address with a password; {MEND}"
+
+
+def is_strong(password: str) -> bool:
+    """Whether a password is long, of many different characters, and not made of a default one."""
+    return (len(password) >= SHORTEST_SECRET and len(set(password)) >= DIFFERENT
+            and not any(password.lower().startswith(word) for word in DEFAULTS))
+
+
 def is_random(word: str) -> bool:
     """Whether a word looks generated: digits among its letters, and as many different characters as chance gives."""
     counts = Counter(word)
@@ -79,4 +117,6 @@ def is_random(word: str) -> bool:
 SECRET_RULES = (
     Rule("secret-named", "No secret in variables, commands, health checks or labels.", (CONTAINER,), (named, login)),
     Rule("secret-generated", "No generated value in variables, commands, health checks or labels.", (CONTAINER,), (generated,)),
+    Rule("secret-strong", "No default, short or empty passwords.", tuple(PASSWORDS), (strong,)),
+    Rule("secret-filed", "Passwords stand in secret files alone, and none of these is empty.", (CONTAINER,), (files,)),
 )

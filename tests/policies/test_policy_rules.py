@@ -1,142 +1,44 @@
-"""Each rule of the policy pack fires on a bad resource and is silent on a good one."""
+"""Each rule about one resource fires on a bad one and is silent on a good one."""
 
 from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi_policy import (
-    PolicyCustomTimeouts,
-    PolicyResource,
-    PolicyResourceOptions,
-    ResourceValidationArgs,
-    StackValidationArgs,
-)
+from pulumi_policy import PolicyCustomTimeouts, PolicyResourceOptions, ResourceValidationArgs
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
-from policies.containers import CONTAINER, CONTAINER_RULES, IMAGE, NETWORK, VOLUME
-from policies.data import BUCKET, BUCKET_POLICY, DATA_RULES, ROLE, TOPIC
-from policies.rule import Rule, StackRule
-from policies.secrets import SECRET_RULES
+from policies.configuration import LOCAL, write_configuration
+from policies.containers import CONTAINER, IMAGE, LOG_READERS
+from policies.kafka import ACL, TOPIC
+from policies.pack import RULES as EVERY
+from policies.rule import Rule, policy
+from tests.policies.cases import BAD, GENERATED, GOOD, WEAK
 
-EVERY = (*CONTAINER_RULES, *SECRET_RULES, *DATA_RULES)
 RULES = {rule.name: rule for rule in EVERY if isinstance(rule, Rule)}
-STACK_RULES = {rule.name: rule for rule in EVERY if isinstance(rule, StackRule)}
-
-GOOD: dict[str, dict[str, Any]] = {
-    CONTAINER: {
-        "image": "sha256:0", "user": "1000:1000", "memory": 256, "memorySwap": 256, "cpus": "1.0", "readOnly": True,
-        "ulimits": [{"name": "nproc", "soft": 100, "hard": 100}], "logOpts": {"max-size": "10m", "max-file": "3"},
-        "capabilities": {"drops": ["ALL"], "adds": []}, "securityOpts": ["no-new-privileges:true"],
-        "healthcheck": {"tests": ["CMD", "sh", "-c", 'AUTH="$(cat /run/secrets/password)" ping --password "$AUTH"']},
-        "ports": [{"internal": 80, "external": 8080, "ip": "127.0.0.1"}],
-        "envs": ["HOME=/tmp", "DB_PASSWORD_FILE=/run/secrets/password", "JAVA_OPTS=-Xms64m -Xmx128m",
-                 "API_TOKEN=/run/secrets/token", "TOKEN_TTL=3600", "AWS_ACCESS_KEY_ID=spark", "URL=http://user@host:80/path"],
-        "command": ["serve", "--config", "/run/config/server.properties", "--secret", "/run/secrets/key", "--token", "--all"],
-        "entrypoints": ["serve"],
-        "volumes": [{"volumeName": "data", "containerPath": "/data"}],
-        "labels": [{"label": f"clinical.{key}", "value": key} for key in ("project", "stack", "layer", "service")]},
-    IMAGE: {"name": "postgres:15.14-bookworm"},
-    NETWORK: {"name": "n", "labels": [{"label": f"clinical.{key}", "value": key} for key in ("project", "stack", "layer")]},
-    VOLUME: {"name": "v", "labels": [{"label": f"clinical.{key}", "value": key}
-                                     for key in ("project", "stack", "layer", "service")]},
-    BUCKET: {"bucket": "bronze", "acl": "private"},
-    BUCKET_POLICY: {"bucket": "bronze", "policy": json.dumps({"Statement": [
-        {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/spark"]}, "Action": "s3:GetObject"}]})},
-    TOPIC: {"name": "t", "config": {"retention.ms": "1000", "min.insync.replicas": "2"}},
-    ROLE: {"name": "mlflow", "connectionLimit": 20, "superuser": False},
-}
-GENERATED = "3f9a1c77d2e84b06a5c1f0e92b7d4c58"
-BAD: list[tuple[str, str, dict[str, Any], str]] = [
-    ("image-pinned", IMAGE, {"name": "postgres"}, "not pinned"),
-    ("image-pinned", IMAGE, {"name": "postgres:latest"}, "not pinned"),
-    ("image-pinned", IMAGE, {"name": "postgres:15"}, "not pinned"),
-    ("image-pinned", IMAGE, {"name": "postgres:15-bookworm"}, "not pinned"),
-    ("image-pinned", IMAGE, {"name": "registry.example:5000/postgres"}, "not pinned"),
-    ("image-pinned", CONTAINER, {"image": "redis:latest"}, "not pinned"),
-    ("container-watched", CONTAINER, {"healthcheck": None}, "no health check"),
-    ("container-bounded", CONTAINER, {"memory": None}, "memory limit"),
-    ("container-bounded", CONTAINER, {"memorySwap": 512}, "swaps"),
-    ("container-bounded", CONTAINER, {"cpus": None}, "processor limit"),
-    ("container-bounded", CONTAINER, {"ulimits": []}, "processes"),
-    ("container-bounded", CONTAINER, {"logOpts": {}}, "rotated"),
-    ("container-hardened", CONTAINER, {"privileged": True}, "privileged"),
-    ("container-hardened", CONTAINER, {"capabilities": None}, "drop ALL"),
-    ("container-hardened", CONTAINER, {"capabilities": {"drops": ["ALL"], "adds": ["CAP_SYS_ADMIN"]}}, "SYS_ADMIN"),
-    ("container-hardened", CONTAINER, {"securityOpts": []}, "no-new-privileges"),
-    ("container-hardened", CONTAINER, {"user": "0:0"}, "root"),
-    ("container-hardened", CONTAINER, {"user": None}, "root"),
-    ("container-hardened", CONTAINER, {"readOnly": False}, "readOnly"),
-    ("container-separated", CONTAINER, {"networkMode": "host"}, "networkMode"),
-    ("container-separated", CONTAINER, {"pidMode": "host"}, "pidMode"),
-    ("container-separated", CONTAINER, {"volumes": [{"hostPath": "/var/run/docker.sock"}]}, "Docker's socket"),
-    ("container-separated", CONTAINER, {"volumes": [{"hostPath": "/etc"}]}, "/etc"),
-    ("container-separated", CONTAINER, {"mounts": [{"type": "bind", "source": "/srv", "target": "/x"}]}, "/srv"),
-    ("container-separated", CONTAINER, {"devices": [{"hostPath": "/dev/kvm"}]}, "/dev/kvm"),
-    ("container-local", CONTAINER, {"ports": [{"internal": 80, "external": 80}]}, "port 80 is published on 0.0.0.0"),
-    ("container-local", CONTAINER, {"ports": [{"internal": 80, "external": 80, "ip": "no address"}]}, "no address"),
-    ("container-local", CONTAINER, {"ports": [{"internal": 80, "external": 80, "ip": "10.0.0.1"}]}, "10.0.0.1"),
-    ("labelled", CONTAINER, {"labels": []}, "clinical.layer"),
-    ("labelled", VOLUME, {"labels": [{"label": "clinical.stack", "value": "s"}]}, "clinical.project"),
-    ("labelled", NETWORK, {"labels": []}, "clinical.stack"),
-    ("secret-named", CONTAINER, {"envs": ["REDIS_PASSWORD=hunter2"]}, "REDIS_PASSWORD"),
-    ("secret-named", CONTAINER, {"envs": ["AWS_SECRET_ACCESS_KEY=abc"]}, "AWS_SECRET_ACCESS_KEY"),
-    ("secret-named", CONTAINER, {"envs": ["FERNET_KEY=abc"]}, "FERNET_KEY"),
-    ("secret-named", CONTAINER, {"envs": ["PASSWORD=/hunter2"]}, "PASSWORD"),
-    ("secret-named", CONTAINER, {"command": ["--http-auth-password=hunter2"]}, "--http-auth-password in its command"),
-    ("secret-named", CONTAINER, {"command": ["--requirepass", "hunter2"]}, "--requirepass"),
-    ("secret-named", CONTAINER, {"entrypoints": ["java", "-Dstore.password=hunter2"]}, "entrypoint"),
-    ("secret-named", CONTAINER, {"healthcheck": {"tests": ["CMD-SHELL", "ping --password hunter2"]}}, "health check"),
-    ("secret-named", CONTAINER, {"labels": [{"label": "api-token", "value": "hunter2"}]}, "api-token in its labels"),
-    ("secret-named", CONTAINER, {"envs": ["DSN=postgres://airflow:hunter2@db/airflow"]}, "address with a password"),
-    ("secret-generated", CONTAINER, {"healthcheck": {"tests": ["CMD", f"x{GENERATED}"]}}, "health check"),
-    ("secret-generated", CONTAINER, {"envs": [f"THING={GENERATED}"]}, "environment"),
-    ("secret-generated", CONTAINER, {"command": [f"--pass={GENERATED}"]}, "command"),
-    ("secret-generated", CONTAINER, {"labels": [{"label": "a", "value": GENERATED}]}, "labels"),
-    ("volume-named", VOLUME, {"name": None}, "no name"),
-    ("bucket-private", BUCKET, {"acl": "public-read"}, "public-read"),
-    ("bucket-private", BUCKET, {"forceDestroy": True}, "forceDestroy"),
-    ("bucket-private", BUCKET_POLICY, {"policy": '{"Statement": [{"Effect": "Allow", "Principal": "*"}]}'}, "everybody"),
-    ("bucket-private", BUCKET_POLICY, {"policy": '{"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["*"]}}]}'}, "everybody"),
-    ("topic-kept", TOPIC, {"config": {"min.insync.replicas": "1"}}, "retention.ms"),
-    ("topic-kept", TOPIC, {"config": {"cleanup.policy": "compact"}}, "min.insync"),
-    ("role-bounded", ROLE, {"superuser": True}, "superuser"),
-    ("role-bounded", ROLE, {"connectionLimit": -1}, "connectionLimit"),
-]
-
-
 UNKNOWN_PLACES = [(kind, key) for kind, props in GOOD.items() for key in props]
+LOGS = "/var/lib/docker/containers"
+OPTIONS = PolicyResourceOptions(protect=False, ignore_changes=[], delete_before_replace=None, aliases=[],
+                                custom_timeouts=PolicyCustomTimeouts(0, 0, 0), additional_secret_outputs=[], parent="")
 
 
-def options(protect: bool) -> PolicyResourceOptions:
-    """The options of a resource that is protected or not."""
-    return PolicyResourceOptions(protect=protect, ignore_changes=[], delete_before_replace=None, aliases=[],
-                                 custom_timeouts=PolicyCustomTimeouts(0, 0, 0), additional_secret_outputs=[], parent="")
-
-
-def arguments(kind: str, changes: dict[str, Any]) -> ResourceValidationArgs:
+def arguments(kind: str, changes: dict[str, Any], name: str = "thing", **config: str) -> ResourceValidationArgs:
     """A good resource of that kind with some properties changed, as the engine hands it over."""
     props = {key: value for key, value in {**copy.deepcopy(GOOD[kind]), **changes}.items() if value is not None}
-    return ResourceValidationArgs(resource_type=kind, props=unknown_checking_proxy(props), urn=f"urn:pulumi:s::p::{kind}::thing",
-                                  name="thing", opts=options(False), provider=None)
-
-
-def stack_of(*resources: tuple[str, bool]) -> StackValidationArgs:
-    """A stack of resources, each of a type and protected or not, named a, b, c …"""
-    return StackValidationArgs([
-        PolicyResource(kind, {}, f"urn:pulumi:s::p::{kind}::{name}", name, options(protect), None, None, [], {})
-        for name, (kind, protect) in zip("abcdef", resources, strict=False)])
+    return ResourceValidationArgs(resource_type=kind, props=unknown_checking_proxy(props), urn=f"urn:pulumi:s::p::{kind}::{name}",
+                                  name=name, opts=OPTIONS, provider=None, config=config)
 
 
 @pytest.mark.parametrize(("rule", "kind", "changes", "word"), BAD, ids=[f"{r}-{w}" for r, _, _, w in BAD])
 def test_a_rule_fires_on_a_bad_resource(rule: str, kind: str, changes: dict[str, Any], word: str) -> None:
-    """The message names the resource and what is wrong with it, and repeats no secret."""
+    """The message names the resource and what is wrong with it, says how to mend it, and repeats no secret."""
     faults = RULES[rule].check(arguments(kind, changes))
     assert len(faults) == 1
     assert faults[0].startswith("thing: ") and word in faults[0]
-    assert "hunter2" not in faults[0] and GENERATED not in faults[0]
+    assert WEAK not in faults[0] and GENERATED not in faults[0]
 
 
 @pytest.mark.parametrize("rule", sorted(RULES))
@@ -146,9 +48,11 @@ def test_a_rule_is_silent_on_a_good_resource(rule: str, kind: str) -> None:
     assert RULES[rule].check(arguments(kind, {})) == []
 
 
-def test_every_rule_has_a_bad_resource() -> None:
-    """A rule that nothing breaks guards nothing."""
+def test_every_rule_has_a_bad_resource_and_a_name_of_its_own() -> None:
+    """A rule that nothing breaks guards nothing, and a name that two share hides one of them."""
     assert {rule for rule, *_ in BAD} == set(RULES)
+    names = [rule.name for rule in EVERY]
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize(("kind", "key"), UNKNOWN_PLACES, ids=[f"{k.split(':')[-1]}-{key}" for k, key in UNKNOWN_PLACES])
@@ -159,11 +63,13 @@ def test_an_unknown_value_is_no_fault(kind: str, key: str) -> None:
 
 
 @pytest.mark.parametrize(("rule", "changes"), [
-    ("secret-named", {"envs": [UNKNOWN_STRING_VALUE, "ADMIN_PASSWORD=hunter2"]}),
-    ("secret-named", {"command": UNKNOWN_STRING_VALUE, "envs": ["ADMIN_PASSWORD=hunter2"]}),
+    ("secret-named", {"envs": [UNKNOWN_STRING_VALUE, f"ADMIN_PASSWORD={WEAK}"]}),
+    ("secret-named", {"command": UNKNOWN_STRING_VALUE, "envs": [f"ADMIN_PASSWORD={WEAK}"]}),
     ("secret-generated", {"labels": [{"label": "a", "value": UNKNOWN_STRING_VALUE}, {"label": "b", "value": GENERATED}]}),
+    ("secret-filed", {"uploads": [{"file": "/run/secrets/a", "content": UNKNOWN_STRING_VALUE},
+                                  {"file": "/run/secrets/b", "content": ""}]}),
     ("container-bounded", {"memory": UNKNOWN_STRING_VALUE, "cpus": None}),
-    ("container-hardened", {"user": UNKNOWN_STRING_VALUE, "readOnly": False})])
+    ("container-hardened", {"user": UNKNOWN_STRING_VALUE, "readOnly": False, "uploads": None})])
 def test_an_unknown_value_hides_no_other_fault(rule: str, changes: dict[str, Any]) -> None:
     """A fault beside an unknown value is found in the preview already."""
     assert len(RULES[rule].check(arguments(CONTAINER, changes))) == 1
@@ -190,14 +96,46 @@ def test_uploads_excuse_a_writable_root() -> None:
     assert RULES["container-hardened"].check(arguments(CONTAINER, changes)) == []
 
 
-def test_a_half_protected_stack_is_refused() -> None:
-    """Where one store is protected, each unprotected volume and bucket is named; other resources need no protection."""
-    rule = STACK_RULES["data-protected"]
-    faults = rule.check(stack_of((VOLUME, True), (VOLUME, False), (BUCKET, False), (CONTAINER, False)))
-    assert [(urn.rpartition("::")[2], fault.split(":")[0]) for urn, fault in faults] == [("b", "b"), ("c", "c")]
+@pytest.mark.parametrize(("volumes", "faults"), [
+    ([{"hostPath": LOGS, "containerPath": LOGS, "readOnly": True}], 0),
+    ([{"hostPath": LOGS, "containerPath": LOGS}], 1),
+    ([{"hostPath": LOGS, "readOnly": True}, {"hostPath": LOGS}], 1),
+    ([{"hostPath": "/var/lib/docker", "readOnly": True}], 1),
+    ([{"hostPath": "/var/run/docker.sock", "readOnly": True}], 1)])
+def test_a_reader_of_logs_reads_them_and_nothing_else(volumes: list[dict[str, Any]], faults: int) -> None:
+    """The logs of Docker's containers, for reading alone, are all that it sees of the host."""
+    for reader in LOG_READERS:
+        assert len(RULES["container-separated"].check(arguments(CONTAINER, {"volumes": volumes}, reader))) == faults
 
 
-@pytest.mark.parametrize("protect", [True, False])
-def test_a_stack_may_be_protected_or_not(protect: bool) -> None:
-    """All protected, or none, is a decision; only the mixture is a mistake."""
-    assert STACK_RULES["data-protected"].check(stack_of((VOLUME, protect), (BUCKET, protect), (CONTAINER, False))) == []
+def test_a_reader_of_logs_may_be_root() -> None:
+    """Docker's log files are root's; without any capability root can do no more than read them."""
+    assert RULES["container-hardened"].check(arguments(CONTAINER, {"user": "0:0"}, LOG_READERS[0])) == []
+
+
+@pytest.mark.parametrize(("allowed", "address", "faults"), [
+    ("10.0.0.1", "10.0.0.1", 0), ("10.0.0.1", "127.0.0.1", 0), ("10.0.0.1", "10.0.0.2", 1), ("0.0.0.0", "0.0.0.0", 1)])
+def test_a_stack_may_name_one_address(allowed: str, address: str, faults: int) -> None:
+    """Ports may leave the loopback address for the one that clinical:bindAddress names, never for all of the machine."""
+    ports = {"ports": [{"internal": 80, "external": 80, "ip": address}]}
+    assert len(RULES[LOCAL].check(arguments(CONTAINER, ports, bindAddress=allowed))) == faults
+
+
+@pytest.mark.parametrize("level", ["mandatory", "advisory"])
+def test_a_stack_says_how_strict_the_pack_is(tmp_path: Path, level: str) -> None:
+    """The file for the engine sets the level of every rule, also of the one that has options of its own."""
+    told = json.loads(write_configuration(tmp_path / "new" / "policies.json", level, "10.0.0.1").read_text())
+    assert told == {"all": level, LOCAL: {"enforcementLevel": level, "bindAddress": "10.0.0.1"}}
+    schema = policy(RULES[LOCAL]).config_schema
+    assert schema is not None and set(told[LOCAL]) - {"enforcementLevel"} == set(schema.properties)
+
+
+def test_a_compacted_topic_needs_no_retention() -> None:
+    """The newest record of a key is kept as long as the topic."""
+    config = {"cleanup.policy": "compact", "min.insync.replicas": "2"}
+    assert RULES["topic-kept"].check(arguments(TOPIC, {"config": config})) == []
+
+
+def test_a_rule_that_denies_may_be_wide() -> None:
+    """Nobody gets anything by it."""
+    assert RULES["acl-narrow"].check(arguments(ACL, {"aclPermissionType": "Deny", "aclPrincipal": "User:*"})) == []
