@@ -12,7 +12,7 @@ from rich.markup import escape
 
 import toolchain
 from components.settings import layer_kinds
-from operations import commands, plugins, reading
+from operations import commands, completion, plugins, reading
 from operations.environment import environment
 from operations.faults import OperationError
 from operations.images import ImageError
@@ -33,10 +33,13 @@ def application() -> typer.Typer:
         layers = list(layer_kinds()) if layer == ALL else [layer]
         commands.add(group, layers)
         reading.add(group, layers)
-        if layer != ALL:
+        if layer == ALL:
+            commands.add_for_all(group)
+        else:
             plugins.add_commands(layer, group)
         app.add_typer(group, name=layer)
     app.command("pulumi", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(passed_on)
+    completion.add(app)
     return app
 
 
@@ -53,7 +56,7 @@ def passed_on(context: typer.Context, stack: StackName = DEFAULT_STACK) -> None:
 def main() -> int:
     """The exit status: 0, 1 after a message, 2 for wrong usage, 130 when interrupted."""
     try:
-        application()(prog_name="./pipeline")
+        application()(prog_name="./pipeline", complete_var=completion.VARIABLE)
     except EXPECTED as error:
         message = escape(str(error).removeprefix("error: "))
         Console(stderr=True).print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -90,10 +91,11 @@ class Airflow:
         """What a run is now."""
         return self._run(self._of_dag("GET", dag_id, f"/dagRuns/{quote(run_id, safe='')}"))
 
-    def runs(self, dag_id: str) -> list[Run]:
-        """Every run of a DAG, the newest first."""
+    def runs(self, dag_id: str, most: int | None = None) -> list[Run]:
+        """The newest runs of a DAG, the newest first; every run without `most`."""
         path = f"dags/{quote(dag_id, safe='')}/dagRuns"
-        return [self._run(found) for found in self._all(path, "dag_runs", order_by="-run_after")]
+        found = self._all(path, "dag_runs", about=dag_id, order_by="-run_after")
+        return [self._run(run) for run in islice(found, most)]
 
     def wait(self, run: Run, seconds: float) -> Run:
         """The run once it has ended, well or not. Raises OperationError where it has not within `seconds`."""
@@ -153,11 +155,11 @@ class Airflow:
         return Run(dag=dag, id=name, state=found["state"], begin=when(found["start_date"]), end=when(found["end_date"]),
                    note=found["note"], page=f"{self.url}/dags/{dag}/runs/{quote(name, safe='')}")
 
-    def _all(self, path: str, key: str, **query: Any) -> Iterator[dict[str, Any]]:
+    def _all(self, path: str, key: str, about: str | None = None, **query: Any) -> Iterator[dict[str, Any]]:
         """Every entry of a list that comes in pages."""
         seen = 0
         while True:
-            found = self._ask("GET", path, params={**query, "limit": PAGE, "offset": seen})
+            found = self._ask("GET", path, about=about, params={**query, "limit": PAGE, "offset": seen})
             yield from found[key]
             seen += len(found[key])
             if not found[key] or seen >= found["total_entries"]:

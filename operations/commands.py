@@ -1,8 +1,9 @@
-"""The commands that change something: start, stop, restart, build."""
+"""The commands that change something: start, stop, restart, init, build."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Annotated
 
 import requests
 import typer
@@ -11,6 +12,7 @@ from docker.errors import DockerException
 from rich.console import Console
 
 from components.settings import State, layer_kinds
+from operations import rotating
 from operations.faults import OperationError
 from operations.images import ensure_built, exists
 from operations.options import DEFAULT_STACK, DryRun, StackName, Yes
@@ -58,6 +60,11 @@ def add(group: typer.Typer, layers: list[str]) -> None:
         """Gives a running layer new containers; what depends on it keeps running. Data stays."""
         restart_layers(layers, stack, dry_run=dry_run)
 
+    @group.command("init")
+    def initialise(stack: StackName = DEFAULT_STACK, dry_run: DryRun = False) -> None:
+        """Makes the layer's buckets, users, rules, databases and topics that somebody removed or changed by hand."""
+        initialise_layers(layers, stack, dry_run=dry_run)
+
     @group.command()
     def build(stack: StackName = DEFAULT_STACK, dry_run: DryRun = False) -> None:
         """Builds or pulls the layer's images that are missing."""
@@ -67,6 +74,24 @@ def add(group: typer.Typer, layers: list[str]) -> None:
     def rebuild(stack: StackName = DEFAULT_STACK, dry_run: DryRun = False) -> None:
         """Builds or pulls the layer's images again."""
         build_images(layers, stack, again=True, dry_run=dry_run)
+
+
+def add_for_all(group: typer.Typer) -> None:
+    """Adds what concerns no single layer."""
+
+    @group.command("rotate-secrets")
+    def rotate_secrets(names: Annotated[list[str] | None, typer.Argument(help="Secrets by name.")] = None,
+                       stack: StackName = DEFAULT_STACK,
+                       every: Annotated[bool, typer.Option("--every", help="All that can be changed this way.")] = False,
+                       dry_run: DryRun = False, yes: Yes = False) -> None:
+        """New passwords in the configuration, the stores and the containers that use them. Asks first."""
+        secrets = rotating.chosen(names or [], every)
+        if dry_run:
+            console.print(f"would be new: {', '.join(secrets)}", highlight=False)
+            return
+        if not yes:
+            confirm(f"Give {len(secrets)} secrets of the stack {stack} new values? The containers that use them are replaced.")
+        rotating.rotate(stack, secrets, console)
 
 
 def change(layers: list[str], state: State, name: str, *, dry_run: bool = False, force: bool = False, ask: bool = False) -> None:
@@ -142,18 +167,39 @@ def restart_layers(layers: list[str], name: str, *, dry_run: bool) -> None:
     change(running, State.RUNNING, name, dry_run=dry_run, force=True)
 
 
+def initialise_layers(layers: list[str], name: str, *, dry_run: bool) -> None:
+    """Compares what the layers declare inside of services with what is there, and mends it. Raises OperationError."""
+    connect()
+    stack = open_stack(name)
+    states, inside = wanted(stack), declared(stack).inside
+    off = [layer for layer in layers if states[layer] is not State.RUNNING]
+    if len(off) == len(layers):
+        raise OperationError(f"{', '.join(off)} does not run; `./pipeline {layers[0]} start --stack {name}` starts it")
+    own = [layer for layer in layers if layer not in off and layer in inside.values()]
+    count = sum(layer in own for layer in inside.values())
+    if not count:
+        console.print("nothing is declared inside of services here", highlight=False)
+    elif dry_run:
+        console.print(f"would compare {count} buckets, users, rules, databases, roles and topics of {', '.join(own)}, and mend "
+                      "what differs", highlight=False)
+    else:
+        apply(stack, console, inside=own)
+
+
 def build_images(layers: list[str], name: str, *, again: bool, dry_run: bool = False) -> None:
     """Builds or pulls the images of these layers that are missing, or with `again` all of them. The next start runs them.
 
     Raises OperationError and ImageError.
     """
     client, catalog = connect(), settings_of(open_stack(name)).catalog
-    chosen = dict.fromkeys(catalog.choose(image) for layer in layers for image in layer_kinds()[layer].images)
+    chosen = filter(None, (catalog.choose(image) for layer in layers for image in layer_kinds()[layer].images))
+    # Several images may be built from one folder, and are one then.
+    images = {catalog.reference(image): image for image in chosen}
     for image, why in catalog.left_out.items():
         console.print(f"{image}: {why}", highlight=False)
     done = 0
-    for image in filter(None, chosen):
-        reference, pulled = catalog.reference(image), catalog.pulled(image)
+    for reference, image in images.items():
+        pulled = catalog.pulled(image)
         if not again and exists(client, reference):
             continue
         done += 1
@@ -162,11 +208,11 @@ def build_images(layers: list[str], name: str, *, again: bool, dry_run: bool = F
         elif pulled:
             pull(client, reference)
         else:
-            ensure_built(image, console, rebuild=again)
+            ensure_built(str(catalog.images[image].folder), console, rebuild=again)
     if again and done and not dry_run:
         console.print(f"`./pipeline {layers[-1]} start --stack {name}` runs the new images", highlight=False)
     elif not done:
-        console.print("every image is there" if any(chosen) else "no images of its own", highlight=False)
+        console.print("every image is there" if images else "no images of its own", highlight=False)
 
 
 def pull(client: DockerClient, reference: str) -> None:

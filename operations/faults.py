@@ -27,6 +27,8 @@ ADVICE = (
     ("no space left on device", "free disk space; `docker system df` shows what Docker holds"),
     ("cannot reach", "a server that holds what is to be changed does not answer; `./pipeline all health --stack NAME` shows "
                      "which, and starting its layer brings it back"),
+    ("pending operations", "an update was cut off while something was being made: `./pipeline pulumi refresh --yes "
+                           "--clear-pending-creates --stack NAME` looks at what is there, then run the command again"),
     ("no resource plugin", "a plugin of the engine is missing: `make up STACK=NAME` installs it"),
 )
 

@@ -1,33 +1,33 @@
-"""The commands that only look: status, health, logs, urls, validate."""
+"""The commands that only look: status, health, logs, urls, graph, validate, doctor."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
-from pulumi import automation as auto
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.settings import State, layer_kinds
-from operations.faults import OperationError, explained
+from components.settings import Settings, State, layer_kinds
+from operations import doctor as reporting
+from operations import drawing, graph, validating
+from operations.faults import OperationError
 from operations.logs import show_logs
-from operations.options import DEFAULT_STACK, Json, StackName
+from operations.options import DEFAULT_STACK, Json, StackName, as_called
 from operations.plugins import probes_of
-from operations.probes import Answer, ask
+from operations.probes import Answer, Probe, ask
 from operations.services import ServiceStatus, as_json, connect, found, image_names, statuses, verdicts
+from operations.showing import console, notes, say
 from operations.stack import declared, last_update_failed, open_stack, outputs, settings_of, wanted
 
-# What is not a terminal has no width of its own; a table must not be cut for it.
-console, notes = Console(width=None if sys.stdout.isatty() else 200), Console(stderr=True, soft_wrap=True)
 COLOURS = {"up": "green", "running": "green", "healthy": "green", "done": "green", "stopped": "dim", "absent": "dim",
            "none": "dim", "starting": "yellow"}
+Form = Literal["mermaid", "svg"]
 AT_ONCE = 8
 """Probes that run side by side, so that many silent servers do not add up their time limits."""
 
@@ -58,17 +58,30 @@ def add(group: typer.Typer, layers: list[str]) -> None:
         """Where every page is."""
         show_urls(layers, stack, as_data)
 
+    @group.command("graph")
+    def stack_graph(stack: StackName = DEFAULT_STACK,
+                    form: Annotated[Form, typer.Option("--format", help="Text in Mermaid's language, or a picture.")] = "mermaid",
+                    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output without it.",
+                                                                callback=as_called, dir_okay=False)] = None,
+                    preview: Annotated[bool, typer.Option("--preview", help="As an update would make it, not as it is.")] = False,
+                    as_data: Json = False) -> None:
+        """The stack graph from the engine's own data: layers with their services, or one layer's services and what they need."""
+        show_graph(layers, stack, form, output, preview, as_data)
+
     @group.command()
-    def validate(stack: StackName = DEFAULT_STACK) -> None:
-        """Checks the configuration, and previews with the policies; changes nothing."""
-        opened = open_stack(stack)
-        settings_of(opened)
-        try:
-            opened.preview(on_output=lambda line: notes.print(line, highlight=False, markup=False, soft_wrap=True),
-                           color="never", policy_packs=["policies"])
-        except auto.CommandError as error:
-            raise explained(error, stack) from None
-        notes.print("valid", style="green")
+    def validate(stack: StackName = DEFAULT_STACK, as_data: Json = False) -> None:
+        """Checks settings, images, ports, and a preview with the policies; changes nothing."""
+        if not validating.show(validating.checks(layers, stack), as_data):
+            raise typer.Exit(1)
+
+    @group.command()
+    def doctor(stack: StackName = DEFAULT_STACK,
+               output: Annotated[Path | None, typer.Option("--output", "-o", help="The file.", callback=as_called,
+                                                           dir_okay=False)] = None,
+               tail: Annotated[int, typer.Option(min=0, help="Lines of each service's log.")] = 40) -> None:
+        """Writes what a bug report needs into one file: versions, settings, states, health, last log lines; no secrets."""
+        file = reporting.write(layers, stack, output, tail, answers_of)
+        say(f"{file}: read it before you hand it on; secrets were taken out, and patients' data as far as rules can tell")
 
 
 def show_status(layers: list[str], name: str, as_data: bool) -> None:
@@ -113,17 +126,15 @@ def status_table(shown: dict[str, list[ServiceStatus]], verdicts: dict[str, str]
 def show_health(layers: list[str], name: str, as_data: bool) -> None:
     """Prints the answer of each service; exit status 1 if one is not well, or if there is none to ask."""
     settings = settings_of(open_stack(name))
-    running = [layer for layer in settings.layers() if layer.layer in layers and layer.state is State.RUNNING]
-    questions = [(layer.layer, probe) for layer in running for probe in probes_of(layer.layer, settings)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(zip([layer for layer, _ in questions], pool.map(ask, [probe for _, probe in questions]), strict=True))
+    running = running_of(layers, settings)
+    answers = answers_of(layers, settings)
     if as_data:
         print(json.dumps([{"layer": layer, **asdict(answer)} for layer, answer in answers], indent=2))
     else:
         for layer, answer in answers:
             console.print(answer_line(layer, answer), highlight=False, soft_wrap=True)
     for layer in layers:
-        if layer not in {other.layer for other in running}:
+        if layer not in running:
             notes.print(f"{layer} does not run; `./pipeline {layer} start --stack {name}` starts it", highlight=False)
     sick = [(layer, answer.service) for layer, answer in answers if not answer.healthy]
     for layer, count in Counter(layer for layer, _ in sick).items():
@@ -131,6 +142,54 @@ def show_health(layers: list[str], name: str, as_data: bool) -> None:
                     f"`./pipeline {layer} logs --stack {name}` why", highlight=False)
     if sick or not answers:
         raise typer.Exit(1)
+
+
+def running_of(layers: list[str], settings: Settings) -> list[str]:
+    """Those of the layers that are wanted to run."""
+    return [layer.layer for layer in settings.layers() if layer.layer in layers and layer.state is State.RUNNING]
+
+
+def answers_of(layers: list[str], settings: Settings) -> list[tuple[str, Answer]]:
+    """What each service of the layers that run says, with its layer.
+
+    A service without a running container is not asked: on its port somebody else may answer, another stack say.
+    """
+    client, stack = connect(), settings.layers()[0].stack
+    alive = {row.service for row in statuses(found(client, stack), {}) if row.state == "running"}
+    questions = [(layer, probe if probe.service in alive or not layer_kinds()[layer].images else Probe(probe.service, away))
+                 for layer in running_of(layers, settings) for probe in probes_of(layer, settings)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(zip([layer for layer, _ in questions], pool.map(ask, [probe for _, probe in questions]), strict=True))
+
+
+def away() -> str:
+    """The answer for a service whose container does not run."""
+    raise RuntimeError("no container of it runs")
+
+
+def show_graph(layers: list[str], name: str, form: Form, output: Path | None, preview: bool, as_data: bool) -> None:
+    """Prints or writes the graph of all layers, or of the services of one. Raises OperationError."""
+    stack = open_stack(name)
+    if preview:
+        with notes.status("asking the engine what an update would make"):
+            found = graph.of_preview(stack)
+    else:
+        found = graph.of_state(stack)
+    if len(layers) == 1:
+        if layers[0] not in found.layers:
+            raise OperationError(f"the last update of {name} made no {layers[0]}; `graph --preview` draws what the next one would")
+        found = found.around(layers[0])
+    services = len(layers) == 1 and layers[0] in found.services.values()
+    text = json.dumps(found.as_data(), indent=2) + "\n" if as_data else \
+        drawing.mermaid(found, services=services) if form == "mermaid" else drawing.picture(found, services=services)
+    if output is None:
+        print(text, end="")
+        return
+    try:
+        output.write_text(text)
+    except OSError as error:
+        raise OperationError(f"{output} cannot be written: {error.strerror}; name another file with --output") from None
+    say(f"wrote {output}")
 
 
 def answer_line(layer: str, answer: Answer) -> str:

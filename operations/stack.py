@@ -27,6 +27,8 @@ IMAGE = "docker:index/remoteImage:RemoteImage"
 LAYER = "clinical:layer:"
 Kinds = Mapping[str, type[LayerSettings]]
 SERVICES = ("clinical:service:Service", "clinical:service:Task")
+INSIDE = ("minio:index/", "postgresql:index/", "kafka:index/")
+"""Types of what is declared inside a service: buckets, users, rules, databases, roles, topics."""
 
 
 class Workspace(auto.LocalWorkspace):
@@ -40,19 +42,20 @@ class Workspace(auto.LocalWorkspace):
 @dataclass(frozen=True)
 class Declared:
     """What the stack's state says that there is: the layer of each service, the URN and the layer of each container, the
-    URNs of images, and the state that each layer had in the last update."""
+    URNs of images, the state that each layer had in the last update, and the layer of each thing inside a service, by URN."""
 
     services: Mapping[str, str]
     containers: Mapping[str, tuple[str, str]]
     images: Sequence[str]
     layers: Mapping[str, str]
+    inside: Mapping[str, str]
 
     @classmethod
     def of(cls, resources: Sequence[Mapping[str, Any]]) -> Declared:
         """Reads the resources of an exported stack. A resource belongs to the layer that its URN begins with."""
         kinds = {r["type"]: r for r in resources if r["type"].startswith(LAYER)}
         names = {kind: str(r["urn"]).rpartition("::")[2] for kind, r in kinds.items()}
-        services, containers = {}, {}
+        services, containers, inside = {}, {}, {}
         for resource in resources:
             kind, _, name = str(resource["urn"]).split("::", 2)[2].rpartition("::")
             layer = names.get(kind.partition("$")[0])
@@ -60,8 +63,10 @@ class Declared:
                 services[name] = layer
             if layer and resource["type"] == CONTAINER:
                 containers[name] = str(resource["urn"]), layer
+            if layer and resource["type"].startswith(INSIDE):
+                inside[str(resource["urn"])] = layer
         states = {names[kind]: str((r.get("outputs") or {}).get("state")) for kind, r in kinds.items()}
-        return cls(services, containers, [str(r["urn"]) for r in resources if r["type"] == IMAGE], states)
+        return cls(services, containers, [str(r["urn"]) for r in resources if r["type"] == IMAGE], states, inside)
 
 
 def open_stack(name: str) -> auto.Stack:
@@ -97,6 +102,17 @@ def configuration(stack: auto.Stack) -> dict[str, Any]:
     """The stack's configuration, secrets in the open."""
     with engine(stack):
         return {key: value.value for key, value in stack.get_all_config().items()}
+
+
+def settings_with(stack: auto.Stack, values: Mapping[str, str]) -> Settings:
+    """The stack's settings, as they would be with these configuration values. Raises SettingsError with every fault."""
+    return Settings.parse(PROJECT, stack.name, {**configuration(stack), **values})
+
+
+def configure(stack: auto.Stack, key: str, value: str) -> None:
+    """Writes one value into the stack's configuration."""
+    with engine(stack):
+        stack.set_config(key, auto.ConfigValue(value))
 
 
 def settings_of(stack: auto.Stack, changes: Mapping[str, State] | None = None) -> Settings:
@@ -164,29 +180,30 @@ def declared(stack: auto.Stack) -> Declared:
     return Declared.of(deployment.get("resources", []))
 
 
-def refresh_containers(stack: auto.Stack) -> None:
+def refresh_containers(stack: auto.Stack, inside: Collection[str] = ()) -> None:
     """Looks at the containers and their images as they really are, so that an update brings back what was killed or removed
-    by hand, and runs images that were built again.
+    by hand, and runs images that were built again; and at what the layers `inside` declare inside of services.
 
     A full refresh would ask MinIO, PostgreSQL and Kafka, too, which may be the ones that are down.
     """
     there = declared(stack)
-    urns = [*there.images, *(urn for urn, _ in there.containers.values())]
+    urns = [*there.images, *(urn for urn, _ in there.containers.values()),
+            *(urn for urn, layer in there.inside.items() if layer in inside)]
     if urns:
         with engine(stack):
             stack.refresh(target=urns, color="never", on_output=lambda _: None)
 
 
-def apply(stack: auto.Stack, console: Console, replace: Collection[str] = ()) -> None:
+def apply(stack: auto.Stack, console: Console, replace: Collection[str] = (), inside: Collection[str] = ()) -> None:
     """Brings the stack to what its configuration says and shows each change.
 
-    `replace` are layers whose containers are made anew in any case. Raises OperationError when the update fails,
-    Interrupted when the user stops it.
+    `replace` are layers whose containers are made anew in any case, `inside` those of which buckets, databases and topics are
+    looked at, too. Raises OperationError when the update fails, Interrupted when the user stops it.
     """
     LOGS.mkdir(exist_ok=True)
     log = LOGS / f"update-{stack.name}.log"
-    with left_to_the_engine(), console.status("looking at the containers"):
-        refresh_containers(stack)
+    with left_to_the_engine(), console.status("looking at what is there"):
+        refresh_containers(stack, inside)
     # After the refresh: one that was removed by hand is made anew without being asked for, which the engine refuses.
     urns = [urn for urn, layer in declared(stack).containers.values() if layer in replace] if replace else []
     with left_to_the_engine(), log.open("w") as output, UpdateProgress(console) as progress:

@@ -37,7 +37,7 @@ def database_containers(client: docker.DockerClient, stack: str) -> dict[str, Co
 def dump(container: Container, database: str, path: Path) -> None:
     """Writes a dump in PostgreSQL's own format. Raises OperationError."""
     with path.open("wb") as file:
-        _run(container, ["pg_dump", "-U", ADMIN, "--format=custom", database], (), file.write)
+        run_inside(container, ["pg_dump", "-U", ADMIN, "--format=custom", database], (), file.write)
 
 
 def load(container: Container, database: str, path: Path) -> None:
@@ -47,18 +47,18 @@ def load(container: Container, database: str, path: Path) -> None:
             while chunk := file.read(CHUNK):
                 yield chunk
 
-    _run(container, ["pg_restore", "-U", ADMIN, "--dbname", database, "--clean", "--if-exists", "--single-transaction",
+    run_inside(container, ["pg_restore", "-U", ADMIN, "--dbname", database, "--clean", "--if-exists", "--single-transaction",
                      "--exit-on-error"], chunks(), lambda _: None)
 
 
 def is_empty(container: Container, database: str) -> bool:
     """Whether the database holds no table."""
     answer: list[bytes] = []
-    _run(container, ["psql", "-U", ADMIN, "-d", database, "-tAc", COUNT], (), answer.append)
+    run_inside(container, ["psql", "-U", ADMIN, "-d", database, "-tAc", COUNT], (), answer.append)
     return b"".join(answer).strip() == b"0"
 
 
-def _run(container: Container, command: list[str], given: Iterable[bytes], take: Callable[[bytes], object]) -> None:
+def run_inside(container: Container, command: list[str], given: Iterable[bytes], take: Callable[[bytes], object]) -> None:
     """Runs a command in a container, gives it its input and takes its output. Raises OperationError with its last words."""
     try:
         status, words = _exec(container, command, given, take)

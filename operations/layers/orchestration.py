@@ -1,21 +1,34 @@
-"""Probes of the orchestration layer."""
+"""Probes of the orchestration layer, and its own commands: DAGs and their runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
+from typing import Annotated
 
 import docker
 import requests
+import typer
 from docker.errors import NotFound
 
 from components.orchestration.airflow import WEBSERVER
 from components.orchestration.settings import OrchestrationSettings
 from components.settings import Settings
 from operations.airflow import Airflow
+from operations.faults import OperationError
+from operations.job_commands import Parameters
+from operations.jobs import parameters_of
+from operations.options import DEFAULT_STACK, DryRun, Json, StackName
 from operations.probes import Probe
+from operations.running import settings_while_running
+from operations.showing import notes, say, show, show_facts
 
 SECONDS = 10
+WAIT_SECONDS = 3600
+DAG_COLUMNS = {"id": "DAG", "schedule": "schedule", "paused": "paused", "last_state": "last run", "last_time": "began (UTC)",
+               "next_time": "next (UTC)"}
+RUN_COLUMNS = {"id": "run", "state": "state", "begin": "began (UTC)", "end": "ended (UTC)", "note": "note"}
 
 
 def probes(settings: Settings) -> Iterator[Probe]:
@@ -77,3 +90,53 @@ def worker(container: str) -> str:
     if status != 0:
         raise RuntimeError("does not answer through the queue; look at `./pipeline orchestration logs` and at Redis")
     return "answers through the queue"
+
+
+def airflow_of(name: str) -> Airflow:
+    """The stack's Airflow. Raises OperationError while the layer does not run."""
+    return Airflow(settings_while_running(OrchestrationSettings, name))
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Adds dags and trigger."""
+
+    @group.command("dags")
+    def list_dags(dag: Annotated[str | None, typer.Argument(help="One DAG, of which the newest runs are shown.")] = None,
+                  stack: StackName = DEFAULT_STACK,
+                  limit: Annotated[int, typer.Option(min=1, max=1000, help="How many runs.")] = 10, as_data: Json = False) -> None:
+        """Every DAG with its schedule, its newest run and the next one; or the newest runs of one."""
+        airflow = airflow_of(stack)
+        if dag is None:
+            show([asdict(found) for found in airflow.dags()], DAG_COLUMNS, as_data=as_data, nothing="no DAG was read yet")
+            for file, words in airflow.import_errors().items():
+                say(f"{file} cannot be read: {words}")
+        else:
+            show([asdict(run) for run in airflow.runs(dag, limit)], RUN_COLUMNS, as_data=as_data, nothing=f"{dag} never ran")
+
+    @group.command()
+    def trigger(dag: Annotated[str, typer.Argument(help="The DAG.")], parameters: Parameters = None,
+                stack: StackName = DEFAULT_STACK, note: Annotated[str | None, typer.Option(help="Why; the run shows it.")] = None,
+                wait: Annotated[bool, typer.Option("--wait", help="Wait for its end; its failure is the command's.")] = False,
+                seconds: Annotated[int, typer.Option("--timeout", min=1, help="How many seconds to wait.")] = WAIT_SECONDS,
+                dry_run: DryRun = False, as_data: Json = False) -> None:
+        """Starts a run: `trigger feature_backfill from=2026-11-01 to=2026-11-08 --wait`. docs/orchestration.md has parameters."""
+        start_run(airflow_of(stack), dag, parameters_of(parameters or ()), note, seconds if wait else None, dry_run, as_data)
+
+
+def start_run(airflow: Airflow, dag: str, parameters: dict[str, object], note: str | None, seconds: int | None, dry_run: bool,
+              as_data: bool) -> None:
+    """Starts a run and, with `seconds`, waits for its end. Raises OperationError with the task that failed where it does."""
+    if dry_run:
+        say(f"would start {dag} with {parameters or 'its own defaults'} on {airflow.url}")
+        return
+    run = airflow.trigger(dag, parameters, note)
+    if seconds is not None:
+        with notes.status(f"{dag} {run.id} ({run.page})"):
+            run = airflow.wait(run, seconds)
+    if run.state == "failed":
+        broken = [task for task in airflow.tasks(run) if task.state == "failed"]
+        last = airflow.log(run, broken[0]).strip().splitlines()[-1:] if broken else []
+        place = f" at {broken[0].id}" if broken else ""
+        raise OperationError(f"{dag}: the run {run.id} failed{place}: {''.join(last)}; {run.page} shows it, and a task that is "
+                             "cleared there goes on")
+    show_facts(asdict(run), as_data=as_data)

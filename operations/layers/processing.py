@@ -1,18 +1,24 @@
-"""Probes of the processing layer."""
+"""Probes of the processing layer, and its own commands: Spark's jobs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from functools import partial
+from typing import Annotated
 
 import requests
+import typer
 
 from components.processing.layer import MASTER, WORKER_PAGE
 from components.processing.settings import ProcessingSettings
 from components.settings import Settings
-from operations import inside
+from operations import inside, job_commands
+from operations.job_commands import Cancel, JobId, Limit, Logs, Parameters, Status, Wait
+from operations.jobs import Jobs, parameters_of
+from operations.options import DEFAULT_STACK, DryRun, Json, StackName
 from operations.probes import Probe
+from operations.running import settings_while_running
 
 SECONDS = 5
 
@@ -46,3 +52,24 @@ def worker(container: str) -> str:
         raise RuntimeError(f"answers {status}")
     state = json.loads(body)
     return f"{state['coresused']} of {state['cores']} cores, {state['memoryused']} of {state['memory']} MB"
+
+
+def endpoint(name: str) -> Jobs:
+    """The job endpoint of a stack. Raises OperationError while the layer does not run."""
+    return Jobs(settings_while_running(ProcessingSettings, name), ProcessingSettings, "spark-batch", "spark-jobs-key")
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Adds submit and jobs."""
+
+    @group.command()
+    def submit(kind: Annotated[str, typer.Argument(help="backfill, gold or compact.")], parameters: Parameters = None,
+               stack: StackName = DEFAULT_STACK, wait: Wait = True, dry_run: DryRun = False, as_data: Json = False) -> None:
+        """Runs a Spark job: `submit gold from=2026-11-24 to=2026-11-25`. docs/processing.md has the kinds and parameters."""
+        job_commands.run(endpoint(stack), kind, parameters_of(parameters or ()), wait=wait, dry_run=dry_run, as_data=as_data)
+
+    @group.command()
+    def jobs(job: JobId = None, stack: StackName = DEFAULT_STACK, status: Status = None, limit: Limit = 20, logs: Logs = None,
+             cancel: Cancel = False, as_data: Json = False) -> None:
+        """The latest Spark jobs; with an id that one, with --logs its log, with --cancel its end."""
+        job_commands.jobs([endpoint(stack)], job, status=status, limit=limit, logs=logs, cancel=cancel, as_data=as_data)

@@ -28,6 +28,7 @@ from operations.setup.stack import (
     ensure_stack,
     settings_before_secrets,
 )
+from policies.configuration import write_configuration
 
 FOLDER = Path(__file__).parent.parent.parent
 LOGS = FOLDER / ".logs"
@@ -76,6 +77,13 @@ def prepare(stack: str, console: Console) -> Mapping[str, str]:
     return variables
 
 
+def pack_options(stack: str) -> list[str]:
+    """The policy pack, as strict as the stack says."""
+    platform = settings_before_secrets(FOLDER, stack).platform
+    told = write_configuration(LOGS / f"policies-{stack}.json", platform.policies, str(platform.bind_address))
+    return ["--policy-pack", "policies", "--policy-pack-config", str(told)]
+
+
 def run(command: str, stack: str, arguments: list[str], console: Console) -> int:
     """Runs one of the commands and returns its exit status."""
     if command == "tools":
@@ -87,8 +95,7 @@ def run(command: str, stack: str, arguments: list[str], console: Console) -> int
         from operations.stack import open_stack, refresh_containers
         # What was killed or removed by hand comes back: a plain update would notice nothing.
         refresh_containers(open_stack(stack))
-    options = {"up": ["--skip-preview", "--yes"], "preview": ["--policy-pack", "policies"],
-               "destroy": ["--skip-preview", "--yes"]}[command]
+    options = pack_options(stack) if command == "preview" else ["--skip-preview", "--yes"]
     return subprocess.run(["pulumi", command, "--stack", stack, *options, *arguments], cwd=FOLDER, env=dict(variables),
                           check=False).returncode
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GIB = 1 << 30
-MEMORY_GIB = 10
+MEMORY_GIB = 12
 DISK_GIB = 20
 
 

@@ -10,13 +10,14 @@ import pytest
 
 from components import settings
 from operations import __main__ as command
-from operations import commands, logs, reading, stack
+from operations import commands, doctor, logs, reading, running, services, stack, validating
 from operations.__main__ import main
+from operations.layers import ingestion, observability
 from tests.unit.components import recorded
 from tests.unit.pipeline.fakes import SERVICES, FakeDocker, FakeStack, container
 
-MODULES = (commands, logs, reading)
-KNOWING_LAYERS = (settings, command, commands, reading, stack, recorded)
+MODULES = (commands, doctor, ingestion, logs, observability, reading, running, services, validating)
+KNOWING_LAYERS = (settings, command, commands, doctor, reading, stack, validating, recorded)
 TWO_LAYERS = {name: kind for name, kind in settings.layer_kinds().items() if name in ("infrastructure", "storage")}
 
 
@@ -31,6 +32,7 @@ class Done:
 
 Command = Callable[..., Done]
 World = Callable[..., tuple[FakeStack, FakeDocker]]
+Platform = Callable[..., FakeStack]
 
 
 @pytest.fixture
@@ -67,11 +69,30 @@ def world(two_layers: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
              **settings: object) -> tuple[FakeStack, FakeDocker]:
         stack = FakeStack({"infrastructure": state, "storage": storage or state}, **settings)
         daemon = docker or FakeDocker(*(container(name) for name in (SERVICES if state == "running" else ())))
-        monkeypatch.setattr("operations.stack.LOGS", tmp_path)
-        for module in MODULES:
-            monkeypatch.setattr(module, "connect", lambda: daemon)
-            if hasattr(module, "open_stack"):
-                monkeypatch.setattr(module, "open_stack", lambda name: stack)
+        put(monkeypatch, tmp_path, stack, daemon)
         return stack, daemon
 
     return make
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Platform:
+    """Makes a stack with every layer running, but those that are `stopped`, for commands of one layer."""
+    def make(stopped: tuple[str, ...] = (), **configuration: object) -> FakeStack:
+        states = {layer: "stopped" if layer in stopped else "running" for layer in settings.layer_kinds()}
+        stack = FakeStack(states, **configuration)
+        put(monkeypatch, tmp_path, stack, FakeDocker())
+        return stack
+
+    return make
+
+
+def put(monkeypatch: pytest.MonkeyPatch, folder: Path, fake: FakeStack, daemon: FakeDocker) -> None:
+    """Lets every command find this stack and this daemon, and write its logs into a folder of the test."""
+    for module in (stack, doctor):
+        monkeypatch.setattr(module, "LOGS", folder)
+    for module in MODULES:
+        if hasattr(module, "connect"):
+            monkeypatch.setattr(module, "connect", lambda: daemon)
+        if hasattr(module, "open_stack"):
+            monkeypatch.setattr(module, "open_stack", lambda name: fake)

@@ -75,6 +75,7 @@ class FakeStack:
         if states["infrastructure"] == "running":
             self.resources += [r for name in SERVICES for r in service(name)]
             self.resources.append({"type": IMAGE, "urn": urn(IMAGE, "kafka-image")})
+        self.pages = {"redis-insight": "http://127.0.0.1:5540", "minio-console": "http://127.0.0.1:9001"}
         self.calls: list[str] = []
         self.refreshed: list[str] = []
         self.replaced: list[str] = []
@@ -92,9 +93,13 @@ class FakeStack:
         return {k: auto.ConfigValue(json.dumps(v) if isinstance(v, dict) else str(v)) for k, v in self.config.items()}
 
     def set_config(self, key: str, value: auto.ConfigValue, path: bool = False) -> None:
-        """Only layers are set, by path."""
+        """Layers are set by path, other values by their key."""
+        if not path:
+            self.calls.append(f"set {key} {value.value}")
+            self.config[key] = value.value
+            return
         name, _, inner = key.partition(".")
-        assert path and name == "clinical:layers", key
+        assert name == "clinical:layers", key
         self.calls.append(f"set {inner} {value.value}")
         self.states[inner] = value.value
 
@@ -108,7 +113,7 @@ class FakeStack:
 
     def outputs(self) -> dict[str, Any]:
         """The pages."""
-        return {"urls": SimpleNamespace(value={"redis-insight": "http://127.0.0.1:5540", "minio-console": "http://127.0.0.1:9001"})}
+        return {"urls": SimpleNamespace(value=self.pages)}
 
     def refresh(self, target: list[str], **_: Any) -> None:
         """What was removed by hand leaves the state."""

@@ -9,6 +9,7 @@ import signal
 import pytest
 from pulumi.automation import OpType
 
+from operations import rotating
 from operations.stack import CONTAINER, IMAGE
 from tests.unit.pipeline.conftest import Command, World
 from tests.unit.pipeline.fakes import FakeDocker, container, engine_error, event, fault, step
@@ -50,7 +51,7 @@ def test_only_containers_and_images_are_looked_at_before_an_update(world: World,
     assert sorted(urn.split("::")[2].rpartition("$")[2] for urn in stack.refreshed) == [CONTAINER, CONTAINER, IMAGE]
 
 
-@pytest.mark.parametrize("command", ["start", "start-force", "stop", "stop-full", "restart", "build", "rebuild"])
+@pytest.mark.parametrize("command", ["start", "start-force", "stop", "stop-full", "restart", "init", "build", "rebuild"])
 def test_a_dry_run_changes_nothing(world: World, pipeline: Command, command: str) -> None:
     """It says what would be done, and asks nothing."""
     stack, _ = world()
@@ -205,3 +206,17 @@ def test_an_update_with_nothing_to_do_says_so(world: World, pipeline: Command) -
     """In one line."""
     world()
     assert "fake: nothing to change (" in pipeline("all", "start").err
+
+
+def test_secrets_get_new_values_once_somebody_says_yes(world: World, pipeline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dry run names them; a no, or no secret at all, changes nothing."""
+    world()
+    done: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(rotating, "rotate", lambda stack, names, console: done.append((stack, names)))
+    assert "would be new: redis" in pipeline("all", "rotate-secrets", "redis", "--dry-run").err
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    refused = pipeline("all", "rotate-secrets", "redis")
+    assert refused.status == 1 and "--yes" in refused.err
+    assert pipeline("all", "rotate-secrets", "--yes").status == 1 and done == []
+    assert pipeline("all", "rotate-secrets", "redis", "minio-root", "--yes").status == 0
+    assert done == [("dev", ["redis", "minio-root"])]

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from docker.errors import DockerException
 from pulumi import automation as auto
 
 from components.settings import layer_kinds
+from operations.__main__ import application
 from operations.stack import Workspace
 from tests.unit.pipeline.conftest import Command, World
 from tests.unit.pipeline.fakes import engine_error
 from toolchain import ToolchainError
 
-COMMANDS = ("start", "start-force", "stop", "stop-full", "restart", "status", "health", "logs", "build", "rebuild", "urls",
-            "validate")
+COMMANDS = ("start", "start-force", "stop", "stop-full", "restart", "init", "status", "health", "logs", "build", "rebuild", "urls",
+            "graph", "validate", "doctor")
+OWN = {"storage": ("buckets", "sync", "backup", "restore"), "processing": ("submit", "jobs"),
+       "ml": ("train", "models", "promote", "rollback", "features", "jobs"), "orchestration": ("dags", "trigger"),
+       "ingestion": ("producer", "topics"), "observability": ("alerts", "dashboards"), "all": ("rotate-secrets",)}
+READING = ("status", "health", "urls", "graph", "validate", "buckets", "jobs", "models", "features", "dags", "producer", "topics",
+           "alerts", "dashboards")
+CHANGING = ("start", "start-force", "stop", "stop-full", "restart", "init", "build", "rebuild", "submit", "train", "promote",
+            "rollback", "trigger", "backup", "rotate-secrets")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -26,9 +36,33 @@ def test_every_command_explains_itself(pipeline: Command, layer: str, command: s
     assert done.status == 0 and command in done.out and "--stack" in done.out
 
 
+@pytest.fixture(scope="module")
+def options() -> dict[str, dict[str, set[str]]]:
+    """The options of each command, by layer and name."""
+    tree: Any = typer.main.get_command(application())
+    return {layer: {name: {option for parameter in command.params for option in parameter.opts}
+                    for name, command in group.commands.items()}
+            for layer, group in tree.commands.items() if hasattr(group, "commands")}
+
+
+def test_each_layer_has_the_common_commands_and_its_own(options: dict[str, dict[str, set[str]]]) -> None:
+    """And no other; each takes the stack's name."""
+    assert {layer: set(commands) for layer, commands in options.items()} == {
+        layer: {*COMMANDS, *OWN.get(layer, ())} for layer in [*layer_kinds(), "all"]}
+    assert all("--stack" in taken for commands in options.values() for taken in commands.values())
+
+
+def test_what_is_read_is_there_as_data_and_what_changes_can_be_tried(options: dict[str, dict[str, set[str]]]) -> None:
+    """Every command that reads takes --json, every one that changes --dry-run."""
+    found = {name: taken for commands in options.values() for name, taken in commands.items()}
+    assert [name for name in READING if "--json" not in found[name]] == []
+    assert [name for name in CHANGING if "--dry-run" not in found[name]] == []
+
+
 @pytest.mark.parametrize("arguments", [
     ["nosuchlayer", "start"], ["all", "fly"], ["all", "start", "--nosuch"], ["all", "logs", "--tail", "many"],
-    ["all", "status", "--stack"], ["all", "logs", "--tail", "-1"]])
+    ["all", "status", "--stack"], ["all", "logs", "--tail", "-1"], ["all", "graph", "--format", "png"], ["completion", "tcsh"],
+    ["ml", "promote", "newest"], ["processing", "jobs", "--status", "lost"]])
 def test_wrong_usage_ends_with_two(pipeline: Command, arguments: list[str]) -> None:
     """Whatever is wrong about it, and it is named."""
     done = pipeline(*arguments)
@@ -40,6 +74,8 @@ def test_wrong_usage_ends_with_two(pipeline: Command, arguments: list[str]) -> N
     (engine_error("error: failed to decrypt: incorrect passphrase"), ".state/passphrase"),
     (engine_error("error: unable to read PULUMI_CONFIG_PASSPHRASE_FILE: open x: no such file"), "must hold the stack's passphrase"),
     (engine_error("error: the stack is currently locked by 1 lock(s)"), "./pipeline pulumi cancel --yes --stack other"),
+    (engine_error("error: the current deployment has 1 resource(s) with pending operations"),
+     "./pipeline pulumi refresh --yes --clear-pending-creates --stack other"),
     (FileNotFoundError("pulumi"), "`make up STACK=other` installs it"),
     (auto.InvalidVersionError("Minimum version requirement failed"), "Minimum version requirement failed"),
     (ToolchainError("PULUMI_HOME is not a folder"), "PULUMI_HOME is not a folder")])
@@ -63,7 +99,7 @@ def test_a_machine_without_set_up(pipeline: Command, monkeypatch: pytest.MonkeyP
     assert done.status == 1 and "make up STACK=dev" in done.err
 
 
-@pytest.mark.parametrize("command", ["start", "stop", "status", "logs", "build"])
+@pytest.mark.parametrize("command", ["start", "stop", "status", "logs", "build", "init"])
 def test_docker_that_does_not_answer(pipeline: Command, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """Found before anything is written."""
     def fails(**_: object) -> None:

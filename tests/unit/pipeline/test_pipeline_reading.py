@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from components.settings import Settings, layer_kinds
+from operations.plugins import probes_of
 from operations.probes import Probe
 from operations.stack import Declared
+from tests.unit.components.recorded import CONTAINER, PROJECT, STACK, configuration, platform
 from tests.unit.pipeline.conftest import Command, World
 from tests.unit.pipeline.fakes import FakeDocker, container, layer, service
 
@@ -114,6 +117,25 @@ def test_health_as_data_has_a_fixed_shape_and_fails_with_one_probe(
                        {"layer": "infrastructure", "service": "redis", "healthy": True, "detail": "fine"}]
     done = pipeline("all", "health")
     assert "refused [/odd]" in done.out and "1 not well" in done.err
+
+
+@pytest.mark.parametrize("containers", [(container("redis"),), (container("redis"), container("kafka", "exited"))])
+def test_a_service_without_a_running_container_is_not_asked(
+        world: World, pipeline: Command, monkeypatch: pytest.MonkeyPatch, containers: tuple[object, ...]) -> None:
+    """Another stack's server may answer on its port; a probe that is of no container is asked all the same."""
+    world(docker=FakeDocker(*containers))  # type: ignore[arg-type]
+    monkeypatch.setattr("operations.reading.probes_of", lambda layer, _: [Probe(name, lambda: "fine") for name in
+                        (("kafka", "redis") if layer == "infrastructure" else ("bronze",))])
+    answers = {answer["service"]: answer["healthy"] for answer in json.loads(pipeline("all", "health", "--json").out)}
+    assert answers == {"kafka": False, "redis": True, "bronze": True}
+
+
+def test_probes_are_called_as_their_containers() -> None:
+    """Else they would be taken for services that do not run."""
+    settings, graph = Settings.parse(PROJECT, STACK, configuration("prod", images="build")), platform("prod", images="build")
+    for name, kind in layer_kinds().items():
+        if kind.images:
+            assert {probe.service for probe in probes_of(name, settings)} <= set(graph.of_type(CONTAINER)), name
 
 
 def test_health_of_what_does_not_run_is_not_good(world: World, pipeline: Command) -> None:
