@@ -6,6 +6,7 @@ from components.infrastructure import Infrastructure, InfrastructureSettings
 from components.ingestion import Ingestion, IngestionSettings
 from components.layer import after, urls
 from components.ml import Ml, MlSettings
+from components.observability import Observability, ObservabilitySettings
 from components.orchestration import Orchestration, OrchestrationSettings
 from components.processing import Processing, ProcessingSettings
 from components.settings import Settings
@@ -27,7 +28,12 @@ orchestration = Orchestration("orchestration", settings.of(OrchestrationSettings
                               databases=infrastructure.databases, spark=processing.jobs, features=ml.features,
                               training=ml.training, registry=ml.registry, serving=ml.serving,
                               opts=after(infrastructure, ingestion, processing, ml))
-layers = (infrastructure, storage, ingestion, processing, ml, orchestration)
+below = (infrastructure, storage, ingestion, processing, ml, orchestration)
+observability = Observability("observability", settings.of(ObservabilitySettings), layers=below, network=infrastructure.network,
+                              broker=infrastructure.broker, lake=infrastructure.lake, cache=infrastructure.cache,
+                              servers=infrastructure.servers, registry=ml.registry, airflow=orchestration.server,
+                              opts=after(*below))
+layers = (*below, observability)
 
 left_out = settings.catalog.left_out
 if left_out:

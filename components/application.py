@@ -29,6 +29,7 @@ class ApplicationArgs:
     module: str
     limits: Limits
     environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
     ports: Sequence[Port] = ()
@@ -48,8 +49,9 @@ class Application(pulumi.ComponentResource):
         self.service = Service(name, ServiceArgs(
             scope=args.scope, network=args.network, image=args.image, command=["python3", "-m", args.module],
             environment={key.upper(): value for key, value in settings.items()},
-            secrets=args.secrets, volumes=args.volumes, ports=args.ports,
+            files=args.files, secrets=args.secrets, volumes=args.volumes, ports=args.ports,
             # Each check starts a process in the container, which costs more than the answer: a dozen of them add up.
             health=Health.http(args.health_port, "/health", interval="10s", retries=6), limits=args.limits,
+            answers=args.health_port, metrics="/metrics",
             stop_grace_seconds=args.stop_grace_seconds, after=args.after), child_of(self))
         self.register_outputs({"host": self.service.host})

@@ -33,6 +33,8 @@ class Image:
     """The image that plays this one's role where it cannot be had."""
 
 
+NOBODY = "65534:65534"
+
 IMAGES: Mapping[str, Image] = {
     "minio": Image(repository="minio/minio", tag="RELEASE.2025-09-07T16-13-09Z", folder="minio", anonymous=("/data",)),
     "kafka": Image(repository="apache/kafka", tag="3.9.1", folder="kafka", pulled_user="1000:1000",
@@ -52,6 +54,22 @@ IMAGES: Mapping[str, Image] = {
     # The upstream image has neither the PostgreSQL driver nor the S3 client, so MLflow is built in every mode.
     "mlflow": Image(folder="mlflow"),
     "airflow": Image(folder="airflow"),
+    "prometheus": Image(repository="prom/prometheus", tag="v3.6.0", folder="prometheus", pulled_user=NOBODY, built_user=NOBODY,
+                        anonymous=("/prometheus",)),
+    "alertmanager": Image(repository="prom/alertmanager", tag="v0.28.1", folder="prometheus", pulled_user=NOBODY,
+                          built_user=NOBODY, anonymous=("/alertmanager",)),
+    "node-exporter": Image(repository="prom/node-exporter", tag="v1.9.1", folder="prometheus", pulled_user=NOBODY,
+                           built_user=NOBODY),
+    "postgres-exporter": Image(repository="prometheuscommunity/postgres-exporter", tag="v0.17.1", folder="prometheus",
+                               pulled_user=NOBODY, built_user=NOBODY),
+    "redis-exporter": Image(repository="oliver006/redis_exporter", tag="v1.67.0-alpine", folder="prometheus",
+                            pulled_user="59000:59000", built_user=NOBODY),
+    "elasticsearch-exporter": Image(repository="prometheuscommunity/elasticsearch-exporter", tag="v1.7.0", folder="prometheus",
+                                    pulled_user=NOBODY, built_user=NOBODY),
+    "opensearch": Image(repository="opensearchproject/opensearch", tag="2.19.4", folder="opensearch", pulled_user="1000:1000"),
+    "log-shipper": Image(folder="log-shipper"),
+    "opensearch-dashboards": Image(repository="opensearchproject/opensearch-dashboards", tag="2.19.4", pulled_user="1000:1000"),
+    "grafana": Image(repository="grafana/grafana", tag="12.2.0", pulled_user="472:0"),
     "kafka-ui": Image(repository="ghcr.io/kafbat/kafka-ui", tag="v1.3.0", pulled_user="100:101"),
 }
 
@@ -96,31 +114,33 @@ class Catalog:
         """The full name of an image: repository, tag and digest of a pulled one, content hash of a built one."""
         image = self.images[name]
         if not self.pulled(name):
-            return f"{self.project}/{name}:{context_hash(self._folder(image), build_arguments())}"
+            return f"{self.project}/{image.folder}:{context_hash(self._folder(image), build_arguments())}"
         digest = digest_of(f"{image.repository}:{image.tag}")
         return f"{self._mirrored(str(image.repository))}:{image.tag}" + (f"@{digest}" if digest else "")
 
     def get(self, name: str) -> ResolvedImage:
         """Declares the image and returns what a service needs of it."""
         image, pulled = self.images[name], self.pulled(name)
-        if name not in self._declared:
-            self._declared[name] = self._declare(name)
+        # Images that are built from one folder are one.
+        key = name if pulled else str(image.folder)
+        if key not in self._declared:
+            self._declared[key] = self._declare(key, name)
         # RemoteImage's own identity changes with each rebuild of the same context; the image id only with its content.
-        return ResolvedImage(name=name, id=self._declared[name].image_id, anonymous=image.anonymous if pulled else (),
+        return ResolvedImage(name=name, id=self._declared[key].image_id, anonymous=image.anonymous if pulled else (),
                              user=image.pulled_user if pulled else image.built_user)
 
-    def _declare(self, name: str) -> docker.RemoteImage:
+    def _declare(self, key: str, name: str) -> docker.RemoteImage:
         image = self.images[name]
         # keep_locally: without it a destroy deletes images that other stacks of this machine use.
         if self.pulled(name):
-            return docker.RemoteImage(f"{name}-image", name=self.reference(name), keep_locally=True)
+            return docker.RemoteImage(f"{key}-image", name=self.reference(name), keep_locally=True)
         arguments, folder = build_arguments(), self._folder(image)
         # The host's proxies and registries may hold credentials, and change nothing about what is built.
         context = build_context(folder)
         build = docker.RemoteImageBuildArgs(context=str(context.relative_to(PROJECT_FOLDER)),
                                             dockerfile=str((folder / "Dockerfile").relative_to(context)),
                                             build_args=pulumi.Output.secret({**arguments, **host_arguments()}))
-        return docker.RemoteImage(f"{name}-image", name=self.reference(name), build=build, keep_locally=True,
+        return docker.RemoteImage(f"{key}-image", name=self.reference(name), build=build, keep_locally=True,
                                   triggers={"context": context_hash(folder, arguments)},
                                   opts=pulumi.ResourceOptions(ignore_changes=["build"]))
 

@@ -34,6 +34,18 @@ class HttpService:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Observed:
+    """A service as monitoring sees it: a TCP port that is open while it lives, if it has one, and the path of its metrics there, if
+    it offers any itself."""
+
+    name: str
+    layer: str
+    host: str
+    port: int | None
+    metrics: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Topic:
     """A Kafka topic. `retention_ms` is None for a compacted topic."""
 

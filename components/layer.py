@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 
 from components.catalog import Catalog
-from components.contracts import HttpService
+from components.contracts import HttpService, Observed
 from components.settings import LayerSettings, Platform, State
 
 
@@ -23,6 +23,8 @@ class Scope:
     state: State
     platform: Platform
     catalog: Catalog
+    services: list[Observed] = field(default_factory=list, compare=False)
+    """Every service that runs in this scope; each notes itself down, so that none can be forgotten."""
 
     @classmethod
     def of(cls, settings: LayerSettings) -> Scope:
@@ -71,6 +73,11 @@ class Layer(pulumi.ComponentResource):
         self.scope = Scope.of(settings)
         self.pages = ()
         pulumi.Stash(f"{name}-state", input={"layer": name, "state": self.scope.state.value}, opts=child_of(self))
+
+    @property
+    def observed(self) -> tuple[Observed, ...]:
+        """Every service of this layer that runs."""
+        return tuple(self.scope.services)
 
     def finish(self, outputs: Mapping[str, Any], pages: tuple[HttpService, ...] = ()) -> None:
         """Registers the layer's outputs; the last thing that a layer does."""

@@ -9,12 +9,15 @@ from typing import Any, Literal
 import pulumi
 import pulumi_docker as docker
 
-from components.contracts import Network
+from components.contracts import Network, Observed
 from components.layer import Scope, child_of
 
 SECRETS_FOLDER = "/run/secrets"
 CONFIG_FOLDER = "/run/config"
-LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
+LOG_LABELS = ("clinical.stack", "clinical.layer", "clinical.service")
+LOG_OPTIONS = {"max-size": "10m", "max-file": "3", "labels": ",".join(LOG_LABELS)}
+"""Docker writes the labels beside each line, so that whoever reads the logs knows whose they are."""
+CONTAINER_LOGS = "/var/lib/docker/containers"
 LAST_LINES = 20
 
 
@@ -60,7 +63,8 @@ class RunArgs:
     `image` is a name of the catalog. Files are text by path, below /run/config; secrets are text by file name and
     appear below /run/secrets. `volumes` maps a short name to a path. What else
     the software writes goes to `writable` paths, which are in memory.
-    `user` overrides the image's own; `after` are resources that must exist first.
+    `user` overrides the image's own; `after` are resources that must exist first. `container_logs` shows the logs of this host's
+    containers, for reading alone.
     """
 
     scope: Scope
@@ -75,6 +79,7 @@ class RunArgs:
     writable: Sequence[str] = ("/tmp",)
     user: str | None = None
     capabilities: Sequence[str] = ()
+    container_logs: bool = False
     after: Sequence[pulumi.Resource] = ()
 
     def __post_init__(self) -> None:
@@ -87,9 +92,15 @@ class RunArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceArgs(RunArgs):
-    """A container that keeps running. `ready_within` is how long an update waits for it to be healthy, in seconds."""
+    """A container that keeps running. `ready_within` is how long an update waits for it to be healthy, in seconds.
+
+    `answers` is a TCP port of the network that is open while the service lives, and `metrics` the path of its Prometheus metrics
+    there; each None where it has none.
+    """
 
     health: Health
+    answers: int | None
+    metrics: str | None
     ports: Sequence[Port] = ()
     restart: Literal["unless-stopped", "on-failure"] = "unless-stopped"
     stop_signal: str = "SIGTERM"
@@ -119,6 +130,9 @@ class _Run(pulumi.ComponentResource):
         user = args.user or image.user
         mounts = [docker.ContainerVolumeArgs(volume_name=self.volumes[short].name, container_path=path)
                   for short, path in args.volumes.items()]
+        if args.container_logs:
+            mounts.append(docker.ContainerVolumeArgs(host_path=f"{args.scope.platform.docker_folder}/containers",
+                                                     container_path=CONTAINER_LOGS, read_only=True))
         in_memory = [*args.writable, *(path for path in image.anonymous if path not in args.volumes.values())]
         # Root's and readable by all, as Docker's own secrets are: one process with one user lives in the container. The
         # provider's owner and group would make Docker look the container's user up among the host's, and fail.
@@ -159,6 +173,8 @@ class Service(_Run):
         super().__init__("Service", name, args, opts)
         self.host = name
         if args.scope.running:
+            args.scope.services.append(
+                Observed(name=name, layer=args.scope.layer, host=name, port=args.answers, metrics=args.metrics))
             address = str(args.scope.platform.bind_address)
             health = args.health
             self.container = self._run(

@@ -67,8 +67,12 @@ class Platform(_Model):
     """Added to every published port, so that two stacks can share a machine."""
     ports: dict[str, int] = {}
     """Published ports that differ from the defaults, by name; `portOffset` is not added to these."""
+    docker_folder: str = Field("/var/lib/docker", pattern=r"^/[^:]*[^:/]$")
+    """Where Docker keeps its data, and so the logs of its containers; `docker info` says."""
     protect: bool = False
     """Whether Pulumi refuses to delete volumes and buckets."""
+    policies: Literal["mandatory", "advisory"] = "mandatory"
+    """Whether a broken rule of the policy pack ends a preview or is only reported."""
     layers: dict[str, State] = {}
     """The wanted state of each layer; a layer that is not named runs."""
     leave_out: frozenset[str] = frozenset()
@@ -83,8 +87,12 @@ class LayerSettings(_Model):
     layer: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
     """The layers that must run for this one to run."""
+    watches: ClassVar[bool] = False
+    """Whether it comes after all other layers, since it watches them. It goes on without those that it does not need."""
     default_ports: ClassVar[Mapping[str, int]] = {}
     secrets: ClassVar[tuple[str, ...]] = ()
+    optional_secrets: ClassVar[tuple[str, ...]] = ()
+    """Secrets of somebody else's, which a stack may have and set-up cannot make."""
     images: ClassVar[tuple[str, ...]] = ()
     """The images of its services, by their names in the catalog; none for a layer without services."""
 
@@ -125,6 +133,11 @@ class LayerSettings(_Model):
         """A generated password, as a secret."""
         return pulumi.Output.secret(self._platform.secrets[name])
 
+    def given(self, name: str) -> pulumi.Output[str] | None:
+        """An optional secret; None where the stack has none."""
+        found = self._platform.secrets.get(name)
+        return pulumi.Output.secret(found) if found else None
+
     def faults(self) -> Iterator[str]:
         """What is wrong between fields that are right alone, as `key: message`."""
         yield from ()
@@ -152,7 +165,12 @@ def layer_kinds() -> dict[str, type[LayerSettings]]:
     while len(ordered) < len(found):
         free = [n for n, k in found.items() if n not in ordered and all(d in ordered or d not in found for d in k.needs)]
         ordered.update({name: found[name] for name in free})
-    return ordered
+    return dict(sorted(ordered.items(), key=lambda item: item[1].watches))
+
+
+def comes_after(layer: str) -> tuple[str, ...]:
+    """The layers on which a layer depends in the graph: those that it needs, or all others if it watches."""
+    return tuple(name for name in layer_kinds() if name != layer) if layer_kinds()[layer].watches else layer_kinds()[layer].needs
 
 
 class Settings:
@@ -276,6 +294,7 @@ def _secret_faults(platform: Platform, kinds: Iterable[type[LayerSettings]]) -> 
             yield f"{NAMESPACE}:secrets.{name}: not set; `make up` generates every missing secret"
         elif len(value) < SHORTEST_SECRET or not value.isalnum():
             yield f"{NAMESPACE}:secrets.{name}: must be {SHORTEST_SECRET} or more letters and digits"
+    wanted += [secret for kind in kinds for secret in kind.optional_secrets]
     for name in platform.secrets:
         if name not in wanted:
             yield f"{NAMESPACE}:secrets.{name}: no layer uses a secret of this name{_did_you_mean(name, wanted)}"

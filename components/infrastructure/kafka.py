@@ -76,9 +76,9 @@ class Kafka(pulumi.ComponentResource):
             files={f"{CONFIG_FOLDER}/{name}": render(folder, file, **variables) for name, file in names.items()},
             volumes={"data": DATA},
             ports=[Port(inside=9092, outside=args.ports[index])],
-            health=Health(["bash", f"{CONFIG_FOLDER}/health"], interval="3s"),
+            health=Health(["bash", f"{CONFIG_FOLDER}/health"], interval="5s"),
             # Beside its heap a broker maps its indexes and compresses outside of it.
-            limits=Limits(memory_mb=heap * 2 + 256, cpus=2.0),
+            answers=29092, metrics=None, limits=Limits(memory_mb=heap * 2 + 256, cpus=2.0),
             # A controlled shutdown hands the partitions over and closes the log cleanly.
             stop_grace_seconds=60,
             after=args.zookeeper.ready if args.zookeeper else ())

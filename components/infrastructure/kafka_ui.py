@@ -42,7 +42,7 @@ class KafkaUi(pulumi.ComponentResource):
             ports=[Port(inside=8080, outside=args.port)],
             # The image is Alpine's and has no bash.
             health=Health(["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/actuator/health"], start_period="60s"),
-            limits=Limits(memory_mb=512),
+            answers=8080, metrics=None, limits=Limits(memory_mb=512),
             after=args.broker.ready), child_of(self))
         self.page = HttpService(name=name, host=service.host, port=8080, page=True, ready=service.ready,
                                 url=f"http://{args.scope.platform.bind_address}:{args.port}")

@@ -22,12 +22,14 @@ from components.layer import Layer, child_of
 class Infrastructure(Layer):
     """Network, object store with the lake, two databases, cache, broker with its topics, and two pages to look inside.
 
-    Outputs: `network`, `lake`, `databases` (by name), `cache`, `broker`.
+    Outputs: `network`, `lake`, `databases` (by name), `servers` (PostgreSQL, by name, as a role that may measure them), `cache`,
+    `broker`.
     """
 
     network: Network
     lake: Lake
     databases: dict[str, Database]
+    servers: dict[str, Database]
     cache: Cache
     broker: Broker
 
@@ -42,12 +44,14 @@ class Infrastructure(Layer):
         self.lake = LakeStorage("lake", LakeStorageArgs(
             scope=scope, store=minio.store, secrets={user: settings.secret(f"lake-{user}") for user in LAKE_USERS}), here).lake
 
-        self.databases = {}
+        self.databases, self.servers = {}, {}
         for server in dict.fromkeys(spec.server for spec in DATABASES):
-            self.databases |= Postgres(server, PostgresArgs(
+            postgres = Postgres(server, PostgresArgs(
                 scope=scope, network=self.network, admin_password=settings.secret(f"{server}-admin"),
-                port=settings.port(server), databases={spec: settings.secret(f"{spec.name}-database")
-                                                       for spec in DATABASES if spec.server == server}), here).databases
+                exporter_password=settings.secret("postgres-exporter"), port=settings.port(server),
+                databases={spec: settings.secret(f"{spec.name}-database") for spec in DATABASES if spec.server == server}), here)
+            self.databases |= postgres.databases
+            self.servers[server] = postgres.measured
 
         self.cache = Redis("redis", RedisArgs(
             scope=scope, network=self.network, password=settings.secret("redis"), port=settings.port("redis"),

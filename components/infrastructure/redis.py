@@ -45,7 +45,7 @@ class Redis(pulumi.ComponentResource):
             volumes={"data": "/data"},
             ports=[Port(inside=6379, outside=args.port)],
             health=Health(["sh", "-c", PING], interval="5s"),
-            limits=Limits(memory_mb=args.max_memory_mb * 3 // 2 + 64),
+            answers=6379, metrics=None, limits=Limits(memory_mb=args.max_memory_mb * 3 // 2 + 64),
             stop_grace_seconds=20), child_of(self))
         self.cache = Cache(host=service.host, port=6379, password=args.password, ready=service.ready)
         self.register_outputs({"host": self.cache.host})

@@ -53,7 +53,7 @@ def insight(args: RedisInsightArgs) -> ServiceArgs:
         volumes={"data": "/data"},
         ports=[Port(inside=5540, outside=args.port)],
         health=Health(["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:5540/api/health/"]),
-        limits=Limits(memory_mb=512), after=args.cache.ready)
+        answers=5540, metrics=None, limits=Limits(memory_mb=512), after=args.cache.ready)
 
 
 def commander(args: RedisInsightArgs) -> ServiceArgs:
@@ -70,5 +70,5 @@ def commander(args: RedisInsightArgs) -> ServiceArgs:
         secrets={"local.json": settings},
         ports=[Port(inside=8081, outside=args.port)],
         health=Health.http(8081, "/healthcheck", interval="10s"),
-        limits=Limits(memory_mb=256, cpus=0.5), after=args.cache.ready,
+        answers=8081, metrics=None, limits=Limits(memory_mb=256, cpus=0.5), after=args.cache.ready,
         stop_grace_seconds=2)  # it ignores SIGTERM and holds nothing

@@ -20,7 +20,7 @@ class InfrastructureSettings(LayerSettings):
         "redis-insight": 5540, "zookeeper": 2181, "kafka": 9092, "kafka-ui": 8090}
     images: ClassVar[tuple[str, ...]] = ("minio", "postgres", "redis", "redis-insight", "kafka", "kafka-ui")
     secrets: ClassVar[tuple[str, ...]] = (
-        "minio-root", "redis", "redis-insight", "kafka-ui",
+        "minio-root", "redis", "redis-insight", "kafka-ui", "postgres-exporter",
         *(f"{database.server}-admin" for database in DATABASES), *(f"{database.name}-database" for database in DATABASES),
         *(f"lake-{user}" for user in LAKE_USERS))
 

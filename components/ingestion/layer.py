@@ -110,4 +110,5 @@ def generator(make: Make, settings: IngestionSettings, gateway: Application) -> 
 def simulation(settings: IngestionSettings) -> dict[str, str]:
     """The settings of the simulated patients that both senders share."""
     return {"seed": str(settings.simulation_seed), "patients": str(settings.simulated_patients),
+            "shift": str(settings.simulated_shift),
             **{name: str(share) for name, share in settings.shares().items()}}

@@ -29,6 +29,9 @@ class IngestionSettings(LayerSettings):
     """Days of earlier events that the producer sends at its first start."""
     simulated_history_vitals_minutes: int = Field(120, ge=1, le=1440)
     """Minutes between two sets of vital signs of a patient in that history."""
+    simulated_shift: float = Field(0, ge=-5, le=5)
+    """How far the levels of the patients' vitals and laboratory results are moved, in standard deviations between patients: drift
+    on purpose. The patients stay who they are."""
     producer_rate: float = Field(100, gt=0, le=20_000)
     """Events a second that go straight to Kafka."""
     generator_rate: float = Field(5, gt=0, le=1000)
@@ -44,8 +47,9 @@ class IngestionSettings(LayerSettings):
     """Requests a second that one client may send."""
     gateway_max_body_kb: int = Field(1024, ge=1, le=2048)
     """The largest request; what is refused must fit into a Kafka record."""
-    bronze_flush_seconds: int = Field(10, ge=1, le=600)
-    """How old a record may become before its object is written."""
+    bronze_flush_seconds: int = Field(60, ge=1, le=600)
+    """How old a record may become before its object is written. Each partition writes one so often: jobs on bronze read fewer and
+    larger objects the longer this is; the stream reads Kafka and does not wait for it."""
 
     def shares(self) -> dict[str, float]:
         """The share of each fault, by its name."""

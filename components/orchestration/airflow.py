@@ -66,18 +66,19 @@ class Airflow(pulumi.ComponentResource):
             secrets={**secrets, "connections.json": args.connections, "airflow-admin": settings.secret("airflow-admin"),
                      "airflow-monitoring": settings.secret("airflow-monitoring")}), here)
 
-        def process(service: str, command: Sequence[str], health: Health, memory_mb: int, grace: int = 15, **more: Any) -> Service:
+        def process(service: str, command: Sequence[str], health: Health, memory_mb: int, grace: int = 15,
+                    answers: int | None = None, metrics: str | None = None, **more: Any) -> Service:
             return Service(service, ServiceArgs(
                 **given, command=["airflow", *command], health=health, secrets=secrets, stop_grace_seconds=grace,
-                limits=Limits(memory_mb=memory_mb, cpus=1.5),
+                limits=Limits(memory_mb=memory_mb, cpus=1.5), answers=answers, metrics=metrics,
                 # Known once the task ended well, so that nothing begins before it or without it.
                 environment={**environment(service), "AIRFLOW_INIT": prepared.done}, **more), here)
 
         web = process(WEBSERVER, ["api-server"], Health(["bash", "-c", HEALTHY], interval="10s"), 768,
-                      ports=[Port(inside=INSIDE, outside=settings.port(WEBSERVER))])
+                      ports=[Port(inside=INSIDE, outside=settings.port(WEBSERVER))], answers=INSIDE, metrics="/monitoring/metrics")
         inside = 0 if settings.airflow_workers else settings.airflow_parallelism
         process("airflow-scheduler", ["scheduler"], Health.http(SCHEDULER_HEALTH, "/health", interval="10s"), grace=60,
-                memory_mb=768 + inside * TASK_MB)
+                answers=SCHEDULER_HEALTH, memory_mb=768 + inside * TASK_MB)
         process("airflow-dag-processor", ["dag-processor"], beating("DagProcessorJob"), 512)
         process("airflow-triggerer", ["triggerer"], beating("TriggererJob"), 768)
         for worker in settings.workers():

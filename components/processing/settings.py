@@ -25,7 +25,7 @@ class ProcessingSettings(LayerSettings):
     spark_worker_memory_mb: int = Field(3072, ge=1024)
     streaming_cores: int = Field(2, ge=1)
     """The share of the cluster's cores that the stream may take; the rest is for jobs."""
-    streaming_trigger_seconds: int = Field(6, ge=1, le=300)
+    streaming_trigger_seconds: int = Field(10, ge=1, le=300)
     """How often the stream takes vital signs and laboratory results; the other types three to five times more rarely."""
     streaming_max_offsets: int = Field(20_000, ge=100)
     """Records of one topic that one micro-batch may take."""

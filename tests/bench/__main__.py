@@ -23,7 +23,7 @@ from tests.e2e.ports import free_offset
 from tests.e2e.stack import TREE, Stack
 
 RUNS = 3
-UPPER = ("ingestion", "processing", "ml", "orchestration")
+UPPER = ("ingestion", "processing", "ml", "orchestration", "observability")
 OFFSET = 26_000
 DEADLINE_SECONDS = 300
 REPORT = TREE / "docs" / "benchmarks.md"

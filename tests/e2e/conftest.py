@@ -22,7 +22,7 @@ from tests.e2e.markers import Markers
 from tests.e2e.places import Place
 from tests.e2e.ports import free_offset
 from tests.e2e.stack import LOGS, Stack, remove_leftovers
-from tests.e2e.workflows import PIPELINE, PIPELINE_MINUTES, Workflows
+from tests.e2e.workflows import PIPELINE, PIPELINE_MINUTES, RETRAINING, Workflows
 
 STACKS = pytest.StashKey[list[Stack]]()
 FAILED = pytest.StashKey[list[str]]()
@@ -125,11 +125,14 @@ def platform(new_stack: NewStack, request: pytest.FixtureRequest) -> Stack:
     # No DAG begins by itself: which one runs when is the tests' business.
     dags = request.config.getoption("--dags")
     schedules = {**dict.fromkeys(SCHEDULED, BY_HAND), **({PIPELINE: f"*/{PIPELINE_MINUTES} * * * *"} if dags else {})}
-    stack = new_stack("", {"producerRate": "40", "trainingMostAurocGap": "0.25",
+    stack = new_stack("", {"producerRate": "25", "generatorRate": "3", "streamingTriggerSeconds": "15",
+                           "trainingMostAurocGap": "0.25", "driftSeconds": "60", "monitoringSeconds": "30",
                            **{f"airflowSchedules.{dag}": cron for dag, cron in schedules.items()}})
     stack.up()
+    workflows = Workflows(stack)
+    # Patients that tests make up drift from those that a champion has learned from: the training that follows would be in the way.
+    workflows.hold(RETRAINING)
     if dags:
-        workflows = Workflows(stack)
         workflows.begun()
         workflows.airflow.pause(PIPELINE, True)
     return stack

@@ -82,7 +82,7 @@ class Senders:
 
     def _to_kafka(self) -> None:
         summary = producer.run(producer.ProducerSettings(
-            service="e2e-producer", kafka_bootstrap=f"127.0.0.1:{self.stack.port('kafka')}", rate=250, patients=200, seed=7,
+            service="e2e-producer", kafka_bootstrap=f"127.0.0.1:{self.stack.port('kafka')}", rate=120, patients=200, seed=7,
             total_events=self.events, patient_prefix="X", stop_seconds=LONGEST, state_path=self.folder / "kafka.json",
             journal_path=self.folder / "kafka.journal", **FAULTS))
         assert summary.unconfirmed == 0, summary
@@ -91,5 +91,5 @@ class Senders:
         generator.run(generator.GeneratorSettings(
             service="e2e-generator", gateway_url=f"http://127.0.0.1:{self.stack.port('clinical-data-gateway')}",
             mllp_host="127.0.0.1", mllp_port=self.stack.port("gateway-mllp"), api_key=self.stack.secrets["gateway-key-site"],
-            rate=60, patients=100, seed=8, total_events=self.messages, patient_prefix="Y",
+            rate=40, patients=100, seed=8, total_events=self.messages, patient_prefix="Y",
             state_path=self.folder / "gateway.json", journal_path=self.folder / "gateway.journal", **FAULTS))

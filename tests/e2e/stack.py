@@ -9,11 +9,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import docker
+import docker.errors
 import yaml
 from docker.models.containers import Container
 
@@ -88,9 +89,9 @@ class Stack:
         """Sets `clinical:<key>`; a key may be a path (`layers.storage`, `leaveOut[0]`)."""
         self._set("--plaintext", values)
 
-    def switch(self, state: str) -> None:
-        """Writes the wanted state of both layers into the configuration."""
-        self.configure({f"layers.{layer}": state for layer in layer_kinds()})
+    def switch(self, state: str, *layers: str) -> None:
+        """Writes the wanted state of these layers, or of all, into the configuration."""
+        self.configure({f"layers.{layer}": state for layer in layers or layer_kinds()})
 
     def _set(self, flag: str, values: Mapping[str, str]) -> None:
         pairs = [part for key, value in values.items() for part in (flag, f"clinical:{key}={value}")]
@@ -265,8 +266,9 @@ def left(client: docker.DockerClient, stack: str) -> list[str]:
 def remove_by_label(client: docker.DockerClient, stack: str) -> None:
     """Forced removal of all that carries the stack's label."""
     filters: Filters = {"label": f"clinical.stack={stack}"}
-    for container in client.containers.list(all=True, filters=filters):
-        container.remove(force=True, v=True)
+    for container in client.containers.list(all=True, filters=filters, ignore_removed=True):
+        with suppress(docker.errors.NotFound):  # an update that was killed may still have asked for its end
+            container.remove(force=True, v=True)
     for volume in client.volumes.list(filters=filters):
         volume.remove(force=True)
     for network in client.networks.list(filters=filters):
@@ -283,7 +285,7 @@ def remove_leftovers(client: docker.DockerClient) -> list[str]:
     """Removes what runs before this one left behind; returns the names of their stacks. Call it under the run lock."""
     label = "clinical.stack"
     things = [
-        *(c.labels for c in client.containers.list(all=True, filters={"label": label})),
+        *(c.labels for c in client.containers.list(all=True, filters={"label": label}, ignore_removed=True)),
         *(v.attrs["Labels"] for v in client.volumes.list(filters={"label": label})),
         *(n.attrs["Labels"] for n in client.networks.list(filters={"label": label})),
     ]

@@ -8,6 +8,7 @@ from docker.models.containers import Container
 
 from tests.e2e.markers import Markers
 from tests.e2e.stack import Stack, left
+from tests.e2e.test_e2e_3_secrets import files_below, leaks
 
 DATA, COPY = "/data", "/copy"
 LONGEST = 180
@@ -89,3 +90,10 @@ def test_destroy_leaves_nothing_although_servers_are_gone(platform: Stack) -> No
     platform.destroy()
     assert left(platform.client, platform.name) == []
     assert platform.state()["deployment"].get("resources", []) == []
+
+
+def test_outputs_of_all_updates_show_no_secret(platform: Stack) -> None:
+    """Whatever pulumi printed in this whole run."""
+    printed = files_below(platform.logs)
+    assert "updating" in printed.lower() or "update" in printed.lower()
+    assert leaks(platform, printed) == []

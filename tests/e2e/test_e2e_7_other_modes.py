@@ -46,6 +46,7 @@ def pulled(new_stack: NewStack, mirror: str) -> Iterator[Stack]:
             "layers.processing": "absent",  # has no image but ours
             "layers.ml": "absent",
             "layers.orchestration": "absent",
+            "layers.observability": "absent",
         },
     )
     stack.up()
@@ -166,7 +167,8 @@ def test_pull_mode_is_stable_and_goes_without_a_trace(pulled: Stack) -> None:
 def test_kafka_runs_without_zookeeper(new_stack: NewStack, client_image: str) -> None:
     """In KRaft mode there is no ZooKeeper, both listeners work, and nothing changes the second time."""
     stack = new_stack("kraft", {"kafkaMode": "kraft", "leaveOut[0]": "redis-insight", "layers.ingestion": "absent",
-                                "layers.processing": "absent", "layers.ml": "absent", "layers.orchestration": "absent"})
+                                "layers.processing": "absent", "layers.ml": "absent", "layers.orchestration": "absent",
+                                "layers.observability": "absent"})
     stack.up()
     assert set(stack.containers()) == CORE - {"zookeeper"}
     assert stack.unhealthy() == {}

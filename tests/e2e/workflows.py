@@ -13,7 +13,7 @@ from operations.faults import OperationError
 from tests.e2e.flow import LONGEST, wait_until
 from tests.e2e.stack import Stack
 
-PIPELINE = "clinical_data_pipeline"
+PIPELINE, RETRAINING = "clinical_data_pipeline", "scheduled_retraining"
 ALERT = f'pipeline_alert_open{{dag="{PIPELINE}",task="wait_for_bronze"}}'
 PIPELINE_MINUTES = 5
 """Of an interval of the hourly DAG here: nobody waits for three hours."""
@@ -30,6 +30,11 @@ class Workflows:
         """Waits until the first planned run of the pipeline has looked for records: from there on none is forgotten."""
         wait_until("the first planned run of the pipeline has looked at bronze", lambda: any(
             task.begin is not None for run in self.airflow.runs(PIPELINE) for task in self.airflow.tasks(run)))
+
+    def hold(self, dag: str) -> None:
+        """Lets no run of a DAG begin, as soon as it is there."""
+        wait_until(f"{dag} is there", lambda: dag in {found.id for found in self.airflow.dags()})
+        self.airflow.pause(dag, True)
 
     def start(self, dag: str, **parameters: Any) -> Run:
         """Starts a run."""

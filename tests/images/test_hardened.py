@@ -27,6 +27,9 @@ USERS = {
     "ingestion": "1000:1000",
     "spark": "1000:1000",
     "airflow": "1000:1000",
+    "opensearch": "1000:1000",
+    "log-shipper": "1000:1000",
+    "prometheus": "65534:65534",
 }
 
 

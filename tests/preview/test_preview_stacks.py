@@ -11,7 +11,7 @@ import docker
 import pytest
 import yaml
 
-from components.settings import layer_kinds
+from components.settings import comes_after, layer_kinds
 from tests.e2e.stack import TREE, Stack
 
 CONTAINER, VOLUME = "docker:index/container:Container", "docker:index/volume:Volume"
@@ -19,7 +19,7 @@ BUCKET, TOPIC = "minio:index/s3Bucket:S3Bucket", "kafka:index/topic:Topic"
 OFFSET = 21_000
 PACK = ("--policy-pack", str(TREE / "policies"))
 # services of a stack: single ones, ZooKeeper nodes, brokers, Spark workers, and the page that only pulled images have
-CONTAINERS = {("dev", "build"): 26, ("dev", "pull"): 27, ("prod", "build"): 31, ("prod", "pull"): 32}
+CONTAINERS = {("dev", "build"): 36, ("dev", "pull"): 39, ("prod", "build"): 41, ("prod", "pull"): 44}
 
 
 def flat(value: Any, path: str = "") -> dict[str, str]:
@@ -85,14 +85,14 @@ def test_stack_previews_and_keeps_the_policies(previews: Previews, file: str, im
     protected = {resource["urn"] for kind in (VOLUME, BUCKET) for resource in of_type(plan, kind) if resource.get("protect")}
     assert len(protected) == (len(of_type(plan, VOLUME)) + 8 if file == "prod" else 0)
     layers = {r["urn"].rpartition("::")[2]: r for r in plan if r["type"].startswith("clinical:layer:")}
-    for name, kind in layer_kinds().items():
+    for name in layer_kinds():
         needed = {urn.split("$")[0].rpartition(":")[2].lower() for urn in layers[name].get("dependencies", [])
                   if "clinical:layer:" in urn}
-        assert needed == set(kind.needs), name
+        assert needed == set(comes_after(name)), name
     order = [layer for resource in plan for layer in layers if f"clinical:layer:{layer.capitalize()}$" in resource["urn"]]
     assert set(order) == set(layers)
-    for name, kind in layer_kinds().items():
-        assert not set(order[order.index(name):]) & set(kind.needs), f"{name} begins before what it needs is declared"
+    for name in layer_kinds():
+        assert not set(order[order.index(name):]) & set(comes_after(name)), f"{name} begins before what it needs is declared"
 
 
 def test_the_detailed_preview_shows_no_secret_and_every_rule_was_asked(previews: Previews) -> None:
@@ -114,7 +114,7 @@ def test_a_stopped_layer_keeps_its_data_and_has_no_container(previews: Previews)
     layers = {f"layers.{layer}": "stopped" for layer in layer_kinds()}
     plan = previews.plan(previews.stack("dev", images="build", **layers))
     assert of_type(plan, CONTAINER) == []
-    assert len(of_type(plan, BUCKET)) == 8 and len(of_type(plan, VOLUME)) == 16
+    assert len(of_type(plan, BUCKET)) == 8 and len(of_type(plan, VOLUME)) == 21
 
 
 def test_an_absent_layer_has_neither(previews: Previews) -> None:
@@ -160,7 +160,7 @@ REFUSALS = {
 def test_a_bad_resource_is_refused_by_the_pack(tmp_path: Path, previews: Previews, case: str) -> None:
     """The pack is mandatory: a bad program does not preview, and each message says what is wrong, though a value is unknown."""
     program, messages = REFUSALS[case]
-    stack = previews.stack("dev", images="build")
+    stack = previews.stack("dev", images="build", policies="mandatory")
     (tmp_path / "__main__.py").write_text(program)
     project = yaml.safe_load((stack.folder / "Pulumi.yaml").read_text())
     (stack.folder / "Pulumi.yaml").write_text(yaml.safe_dump({**project, "main": str(tmp_path)}))

@@ -76,8 +76,9 @@ class Patient:
     path: Path
 
 
-def make(key: str, index: int, start: datetime, prefix: str, first_site: int) -> Patient:
-    """The patient of an index. `prefix` (one letter) and `first_site` set the patients of one source apart from another's."""
+def make(key: str, index: int, start: datetime, prefix: str, first_site: int, shift: float = 0) -> Patient:
+    """The patient of an index. `prefix` (one letter) and `first_site` set the patients of one source apart from another's; `shift`
+    is added to all levels."""
     draw = randomness(key, "patient", index)
     sex = draw.choices(("female", "male", "other"), (0.495, 0.495, 0.01))[0]
     height = min(max(draw.gauss(164 if sex == "female" else 177, 7), 140), 205)
@@ -91,7 +92,7 @@ def make(key: str, index: int, start: datetime, prefix: str, first_site: int) ->
         height_cm=round(height, 1), enrolment_date=enrolment,
         enrolment_text=enrolment.isoformat(), offset_seconds=SITE_OFFSETS[site].utcoffset(None).total_seconds(),
         # A day later, so that the enrolment is past in every time zone.
-        enrolled=(enrolment - date(1970, 1, 1)).days * DAY + DAY, levels={code: draw.gauss(0, 1) for code in SIGNALS},
+        enrolled=(enrolment - date(1970, 1, 1)).days * DAY + DAY, levels={code: draw.gauss(shift, 1) for code in SIGNALS},
         prescriptions=_prescriptions(draw, arm),
         path=Path(f"{key}|{index}", TREATMENT_SHIFT if arm == "treatment" else 0.0))
 

@@ -35,20 +35,23 @@ class Simulation:
     """`patients` simulated participants, enrolled 2 to 180 days before `start`.
 
     `prefix` (one capital letter or digit, in patient ids) and `first_site` keep the patients of two senders apart.
-    `vitals_minutes` is the time between two sets of vitals of a patient in simulated time. Raises ValueError for a start
-    without a time zone, or numbers that are not positive.
+    `vitals_minutes` is the time between two sets of vitals of a patient in simulated time. `shift` moves the levels of all vitals
+    and laboratory results of the same patients, in standard deviations between them: not what a model has learned from. Raises
+    ValueError for a start without a time zone, or numbers that are not positive.
     """
 
     def __init__(self, seed: int, patients: int, start: datetime, *, prefix: str = "K", first_site: int = 1,
-                 vitals_minutes: float = 60) -> None:
+                 vitals_minutes: float = 60, shift: float = 0) -> None:
         if start.tzinfo is None:
             raise ValueError("the simulation's start needs a time zone: datetime(…, tzinfo=UTC), say")
         if patients < 1 or vitals_minutes <= 0:
             raise ValueError(f"patients ({patients}) and vitals_minutes ({vitals_minutes}) must be positive")
         self.start = start.astimezone(UTC)
         # All that content depends on stands in the key, since event ids follow from it: no id with two contents.
-        self.key = f"{seed}|{prefix}|{first_site}|{self.start.isoformat()}|{vitals_minutes:g}"
-        self.patients = [make(self.key, index, self.start, prefix, first_site) for index in range(patients)]
+        who = f"{seed}|{prefix}|{first_site}|{self.start.isoformat()}|{vitals_minutes:g}"
+        self.key = f"{who}|{shift:g}" if shift else who
+        # The same patients whatever the shift, so that one can begin among patients who are known.
+        self.patients = [make(who, index, self.start, prefix, first_site, shift) for index in range(patients)]
         self._interval = vitals_minutes * 60
 
     def latent(self, patient_index: int, time: datetime) -> float:

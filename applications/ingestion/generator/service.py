@@ -57,7 +57,7 @@ class Generation:
         self._transport = transport
         self._state = begin(settings.state_path, settings.seed)
         self._simulation = Simulation(settings.seed, settings.patients, self._state.start, prefix=settings.patient_prefix,
-                                      first_site=settings.first_site)
+                                      first_site=settings.first_site, shift=settings.shift)
         self._faults = Faults(settings.faults, settings.seed, self._note)
         self._journal = Journal(settings.journal_path)
         self._meter = Meter(settings.rate)

@@ -44,7 +44,7 @@ class Production:
         self._stopped = stopped
         self._state = begin(settings.state_path, settings.seed)
         self._simulation = Simulation(settings.seed, settings.patients, self._state.start, prefix=settings.patient_prefix,
-                                      first_site=settings.first_site, vitals_minutes=settings.vitals_minutes)
+                                      first_site=settings.first_site, shift=settings.shift, vitals_minutes=settings.vitals_minutes)
         self._faults = Faults(settings.faults, settings.seed, self._note)
         self._journal = Journal(settings.journal_path)
         self._sender = sender(settings.kafka_bootstrap, settings.service, self._confirm)

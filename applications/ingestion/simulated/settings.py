@@ -21,6 +21,8 @@ class SimulatedSettings(ServiceSettings):
     patient_prefix: str = Field("K", pattern="^[0-9A-Z]$")
     """The first letter of the pseudonyms, which keeps the patients of two senders apart."""
     first_site: int = Field(1, ge=1, le=990)
+    shift: float = Field(0, ge=-5, le=5)
+    """How far the levels of all patients are moved, in standard deviations between patients: drift on purpose."""
     total_events: int = Field(0, ge=0)
     """After so many events of now it is done; 0 goes on for ever. Duplicates count besides."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -19,6 +20,8 @@ from applications.processing.storing import Stored, merge_quarantine, store
 from applications.processing.tables import ensure_all
 from applications.runtime.logs import log
 
+TOGETHER = 3
+"""Topics at a time. A pass waits for the store and for its driver most of the time, and the records of most topics are few."""
 COUNTS = ("records", "accepted", "repeated", "quarantined")
 
 
@@ -28,7 +31,9 @@ def work(settings: BatchSettings, wanted: Backfill) -> dict[str, Any]:
                     driver_mb=settings.driver_memory_mb, executor_mb=settings.executor_memory_mb)
     try:
         ensure_all(spark)
-        return {"topics": {topic: fill(spark, topic, wanted) for topic in dict.fromkeys(wanted.types)}}
+        topics = list(dict.fromkeys(wanted.types))
+        with ThreadPoolExecutor(TOGETHER, "topic") as pool:
+            return {"topics": dict(zip(topics, pool.map(lambda topic: fill(spark, topic, wanted), topics), strict=True))}
     finally:
         spark.stop()
 

@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_ids() -> None
 
 
 @pytest.mark.parametrize("change", [
-    {"start": START + timedelta(hours=1)}, {"vitals_minutes": 30}, {"prefix": "G"}, {"first_site": 5}])
+    {"start": START + timedelta(hours=1)}, {"vitals_minutes": 30}, {"prefix": "G"}, {"first_site": 5}, {"shift": 2.0}])
 def test_whatever_changes_the_content_changes_the_ids(change: dict[str, object]) -> None:
     until = START + timedelta(hours=4)
     ids = {event["event_id"] for event in simulated().events(until)}
@@ -131,3 +131,10 @@ def test_random_numbers_belong_to_their_key() -> None:
 def test_what_cannot_be_simulated_is_refused(change: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         simulated(**change)
+
+
+def test_a_shift_moves_what_is_measured_and_not_who_is_measured() -> None:
+    plain, shifted = simulated(), simulated(shift=3)
+    assert [patient.patient_id for patient in plain.patients] == [patient.patient_id for patient in shifted.patients]
+    for before, after in zip(plain.patients, shifted.patients, strict=True):
+        assert {code: level + 3 for code, level in before.levels.items()} == pytest.approx(dict(after.levels))

@@ -30,7 +30,7 @@ def test_the_applications_are_there() -> None:
     """All of the layers that have some."""
     assert set(APPLICATIONS) == {"kafka-producer", "kafka-consumer", "clinical-data-gateway", "lab-results-processor",
                                  "clinical-data-generator", "spark-streaming", "spark-batch", "feature-engineering", "ml-training",
-                                 "model-serving"}
+                                 "model-serving", "log-shipper", "monitoring-service"}
 
 
 @pytest.mark.parametrize("name", sorted(APPLICATIONS))

@@ -64,9 +64,15 @@ def test_each_database_belongs_to_a_bounded_role_and_is_closed_to_others() -> No
         assert role["login"] and role["connectionLimit"] > 0
         assert not (role["superuser"] or role["createRole"] or role["createDatabase"])
         assert graph.of_type("postgresql:index/database:Database")[f"{name}-database"].inputs["owner"] == name
-    grants = [request.inputs for request in graph.of_type("postgresql:index/grant:Grant").values()]
+    every = [request.inputs for request in graph.of_type("postgresql:index/grant:Grant").values()]
+    grants = [grant for grant in every if grant["role"] == "public"]
     assert sorted(grant["database"] for grant in grants) == ["airflow", "mlflow", *["postgres"] * 2, "scratch", *["template1"] * 2]
-    assert all(grant["role"] == "public" and grant["privileges"] == [] for grant in grants)
+    assert all(grant["privileges"] == [] for grant in grants)
+    # Whoever measures the servers may connect, and sees what pg_monitor shows.
+    assert [(grant["role"], grant["database"], grant["privileges"]) for grant in every if grant not in grants] == [
+        ("exporter", "postgres", ["CONNECT"])] * 2
+    exporters = [role for name, role in graph.of_type("postgresql:index/role:Role").items() if name.endswith("-exporter-role")]
+    assert [(role.inputs["roles"], role.inputs["superuser"]) for role in exporters] == [(["pg_monitor"], False)] * 2
 
 
 def test_lifecycle_rules_follow_the_settings_and_have_no_prefix() -> None:

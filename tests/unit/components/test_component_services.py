@@ -11,7 +11,9 @@ from components.catalog import IMAGES
 from tests.unit.components.recorded import CONTAINER, NETWORK, Request, canary, platform
 
 GRAPHS = [("dev", "build"), ("dev", "pull"), ("prod", "pull"), ("prod", "build")]
-ROOT_WHEN_PULLED = {"minio"}
+ROOT_WHEN_PULLED, ROOT = {"minio"}, {"log-shipper"}
+LOG_READERS = {"log-shipper"}
+"""Reads the logs of Docker's containers, where Docker keeps them."""
 TASKS = {"airflow-init"}
 EVERY = [(file, images, name) for file, images in GRAPHS for name in sorted(platform(file, images=images).of_type(CONTAINER))]
 
@@ -33,12 +35,12 @@ def test_a_container_is_watched_bounded_and_hardened(file: str, images: str, nam
         assert inputs["stopTimeout"] == inputs["destroyGraceSeconds"] > 0 and inputs["restart"] == "unless-stopped"
     assert inputs["memory"] == inputs["memorySwap"] > 0 and float(inputs["cpus"]) > 0
     assert [limit["name"] for limit in inputs["ulimits"]] == ["nproc"]
-    assert inputs["logDriver"] == "json-file" and set(inputs["logOpts"]) == {"max-size", "max-file"}
+    assert inputs["logDriver"] == "json-file" and set(inputs["logOpts"]) == {"max-size", "max-file", "labels"}
     assert inputs["capabilities"] == {"drops": ["ALL"], "adds": []} or not inputs["capabilities"].get("adds")
     assert inputs["capabilities"]["drops"] == ["ALL"] and inputs["securityOpts"] == ["no-new-privileges:true"]
     assert not inputs.get("privileged")
     assert inputs["readOnly"] is (not inputs.get("uploads"))
-    assert inputs["user"].split(":")[0] != "0" or (images == "pull" and name in ROOT_WHEN_PULLED)
+    assert inputs["user"].split(":")[0] != "0" or name in ROOT or (images == "pull" and name in ROOT_WHEN_PULLED)
     assert request.replaces_first
     assert inputs["entrypoints"] and {label["label"] for label in inputs["labels"]} == {
         "clinical.project", "clinical.stack", "clinical.layer", "clinical.service"}
@@ -68,10 +70,17 @@ def test_no_volume_is_anonymous(file: str, images: str, name: str) -> None:
     request = container(file, images, name)
     inputs = request.inputs
     mounted = {volume["containerPath"] for volume in inputs.get("volumes", [])}
-    assert all(volume.get("volumeName") for volume in inputs.get("volumes", []))
+    assert all(volume.get("volumeName") for volume in inputs.get("volumes", []) if name not in LOG_READERS)
     image = IMAGES[next(need for need in request.needs if ":RemoteImage::" in need).rpartition("::")[2].removesuffix("-image")]
     if images == "pull":
         assert set(image.anonymous) <= mounted | set(inputs["tmpfs"])
+
+
+def test_the_logs_of_containers_are_read_and_nothing_else_of_the_host() -> None:
+    """One service mounts one folder of the host, which it cannot change."""
+    mounted = {name: (volume["hostPath"], volume["readOnly"]) for name, request in platform().of_type(CONTAINER).items()
+               for volume in request.inputs.get("volumes", []) if volume.get("hostPath")}
+    assert mounted == {"log-shipper": ("/var/lib/docker/containers", True)}
 
 
 def test_networks_are_never_deleted_before_they_are_replaced() -> None:

@@ -10,7 +10,8 @@ import pytest
 from components.settings import Settings, SettingsError, State, layer_kinds
 from tests.unit.components.recorded import configuration, run
 
-OFF = {"ingestion": "absent", "processing": "absent", "ml": "absent", "orchestration": "absent"}
+OFF = {"ingestion": "absent", "processing": "absent", "ml": "absent", "orchestration": "absent",
+       "observability": "absent"}
 """Layers that would add faults of their own."""
 UPPER = {"orchestration": "absent"}
 

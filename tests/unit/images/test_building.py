@@ -57,7 +57,7 @@ def test_a_failure_names_the_log_its_end_and_what_to_do(tmp_path: Path, line: st
 
 
 def test_an_unknown_image_is_answered_with_those_that_there_are() -> None:
-    with pytest.raises(images.ImageError, match=r"no image 'nope'.*kafka, minio, ml, mlflow, postgres"):
+    with pytest.raises(images.ImageError, match=r"no image 'nope'.*kafka, log-shipper, minio, ml, mlflow, opensearch"):
         images.ensure_built("nope")
 
 
