@@ -31,6 +31,8 @@ OFFSET = 23_000
 SENDERS = ("kafka-producer", "clinical-data-generator")
 ORCHESTRATED = "test_e2e_3_orchestrat"
 """How the names of the modules begin that run DAGs."""
+WATCHED = ("test_e2e_3_control_room", "test_e2e_3_logs", "test_e2e_3_observability", "test_e2e_3_orchestration_watched")
+"""The modules that need the observability layer."""
 CLIENT = Path(__file__).parent / "client"
 
 NewStack = Callable[..., Stack]
@@ -42,11 +44,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--keep-failed", action="store_true", help="leave the stacks of a run with a failed test running"
     )
     parser.addoption("--dags", action="store_true", help="run every DAG, too, which takes half an hour more")
+    parser.addoption("--observability", action="store_true",
+                     help="with the observability layer and its tests, which takes a quarter of an hour more")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what runs DAGs, unless it is asked for."""
-    left_out = [item for item in items if ORCHESTRATED in item.nodeid and not config.getoption("--dags")]
+    """Leaves out what runs DAGs and what needs the observability layer, unless it is asked for."""
+    unwanted = [*(() if config.getoption("--dags") else (ORCHESTRATED,)), *(() if config.getoption("--observability") else WATCHED)]
+    left_out = [item for item in items if any(name in item.nodeid for name in unwanted)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
@@ -125,8 +130,9 @@ def platform(new_stack: NewStack, request: pytest.FixtureRequest) -> Stack:
     # No DAG begins by itself: which one runs when is the tests' business.
     dags = request.config.getoption("--dags")
     schedules = {**dict.fromkeys(SCHEDULED, BY_HAND), **({PIPELINE: f"*/{PIPELINE_MINUTES} * * * *"} if dags else {})}
-    stack = new_stack("", {"producerRate": "25", "generatorRate": "3", "streamingTriggerSeconds": "15",
-                           "trainingMostAurocGap": "0.25", "driftSeconds": "60", "monitoringSeconds": "30",
+    stack = new_stack("", {"producerRate": "25", "generatorRate": "3", "trainingMostAurocGap": "0.25", "driftSeconds": "60",
+                           "monitoringSeconds": "30",
+                           **({} if request.config.getoption("--observability") else {"layers.observability": "absent"}),
                            **{f"airflowSchedules.{dag}": cron for dag, cron in schedules.items()}})
     stack.up()
     workflows = Workflows(stack)

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -89,9 +89,9 @@ class Stack:
         """Sets `clinical:<key>`; a key may be a path (`layers.storage`, `leaveOut[0]`)."""
         self._set("--plaintext", values)
 
-    def switch(self, state: str, *layers: str) -> None:
-        """Writes the wanted state of these layers, or of all, into the configuration."""
-        self.configure({f"layers.{layer}": state for layer in layers or layer_kinds()})
+    def switch(self, state: str, layers: Iterable[str]) -> None:
+        """Writes the wanted state of these layers into the configuration."""
+        self.configure({f"layers.{layer}": state for layer in layers})
 
     def _set(self, flag: str, values: Mapping[str, str]) -> None:
         pairs = [part for key, value in values.items() for part in (flag, f"clinical:{key}={value}")]
