@@ -50,8 +50,7 @@ class Application(pulumi.ComponentResource):
             scope=args.scope, network=args.network, image=args.image, command=["python3", "-m", args.module],
             environment={key.upper(): value for key, value in settings.items()},
             files=args.files, secrets=args.secrets, volumes=args.volumes, ports=args.ports,
-            # Each check starts a process in the container, which costs more than the answer: a dozen of them add up.
-            health=Health.http(args.health_port, "/health", interval="10s", retries=6), limits=args.limits,
+            health=Health.http(args.health_port, "/health"), limits=args.limits,
             answers=args.health_port, metrics="/metrics",
             stop_grace_seconds=args.stop_grace_seconds, after=args.after), child_of(self))
         self.register_outputs({"host": self.service.host})

@@ -76,7 +76,7 @@ class Kafka(pulumi.ComponentResource):
             files={f"{CONFIG_FOLDER}/{name}": render(folder, file, **variables) for name, file in names.items()},
             volumes={"data": DATA},
             ports=[Port(inside=9092, outside=args.ports[index])],
-            health=Health(["bash", f"{CONFIG_FOLDER}/health"], interval="5s"),
+            health=Health(["bash", f"{CONFIG_FOLDER}/health"]),
             # Beside its heap a broker maps its indexes and compresses outside of it.
             answers=29092, metrics=None, limits=Limits(memory_mb=heap * 2 + 256, cpus=2.0),
             # A controlled shutdown hands the partitions over and closes the log cleanly.

@@ -41,7 +41,7 @@ class KafkaUi(pulumi.ComponentResource):
             secrets={"login.yaml": args.password.apply(lambda text: render(folder, "kafka-ui-login.yaml", password=text))},
             ports=[Port(inside=8080, outside=args.port)],
             # The image is Alpine's and has no bash.
-            health=Health(["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/actuator/health"], start_period="60s"),
+            health=Health(["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/actuator/health"]),
             answers=8080, metrics=None, limits=Limits(memory_mb=512),
             after=args.broker.ready), child_of(self))
         self.page = HttpService(name=name, host=service.host, port=8080, page=True, ready=service.ready,

@@ -46,7 +46,7 @@ class Minio(pulumi.ComponentResource):
             secrets={"root-password": args.root_password},
             volumes={"data": "/data"},
             ports=[Port(inside=9000, outside=args.port), Port(inside=9001, outside=args.console_port)],
-            health=Health.http(9000, "/minio/health/ready", interval="5s"),
+            health=Health.http(9000, "/minio/health/ready"),
             answers=9000, metrics="/minio/v2/metrics/cluster", limits=Limits(memory_mb=768),
             stop_grace_seconds=20), child_of(self))
         address = str(scope.platform.bind_address)

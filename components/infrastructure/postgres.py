@@ -53,7 +53,7 @@ class Postgres(pulumi.ComponentResource):
             writable=("/tmp", "/var/run/postgresql"),
             ports=[Port(inside=5432, outside=args.port)],
             # Over TCP: while a new cluster is being made the server listens on its socket alone.
-            health=Health(["pg_isready", "-h", "127.0.0.1", "-q", "-U", ADMIN], interval="5s"),
+            health=Health(["pg_isready", "-h", "127.0.0.1", "-q", "-U", ADMIN]),
             answers=5432, metrics=None, limits=Limits(memory_mb=512),
             # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients to leave.
             stop_signal="SIGINT", stop_grace_seconds=30), child_of(self))

@@ -44,7 +44,7 @@ class Redis(pulumi.ComponentResource):
             secrets={"password": args.password, "redis-auth.conf": pulumi.Output.concat("requirepass ", args.password, "\n")},
             volumes={"data": "/data"},
             ports=[Port(inside=6379, outside=args.port)],
-            health=Health(["sh", "-c", PING], interval="5s"),
+            health=Health(["sh", "-c", PING]),
             answers=6379, metrics=None, limits=Limits(memory_mb=args.max_memory_mb * 3 // 2 + 64),
             stop_grace_seconds=20), child_of(self))
         self.cache = Cache(host=service.host, port=6379, password=args.password, ready=service.ready)

@@ -69,6 +69,6 @@ def commander(args: RedisInsightArgs) -> ServiceArgs:
         command=["redis-commander"],
         secrets={"local.json": settings},
         ports=[Port(inside=8081, outside=args.port)],
-        health=Health.http(8081, "/healthcheck", interval="10s"),
+        health=Health.http(8081, "/healthcheck"),
         answers=8081, metrics=None, limits=Limits(memory_mb=256, cpus=0.5), after=args.cache.ready,
         stop_grace_seconds=2)  # it ignores SIGTERM and holds nothing

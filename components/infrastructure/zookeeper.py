@@ -53,5 +53,5 @@ class Zookeeper(pulumi.ComponentResource):
                    f"{CONFIG_FOLDER}/health": render(Path(__file__).parent, "zookeeper-health.sh")},
             volumes={"data": DATA},
             ports=[Port(inside=2181, outside=args.ports[index])],
-            health=Health(["bash", f"{CONFIG_FOLDER}/health"], interval="5s"),
+            health=Health(["bash", f"{CONFIG_FOLDER}/health"]),
             answers=2181, metrics=None, limits=Limits(memory_mb=320, cpus=0.5))

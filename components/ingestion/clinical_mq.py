@@ -57,7 +57,7 @@ class ClinicalMq(pulumi.ComponentResource):
             secrets={"definitions.json": pulumi.Output.all(**args.passwords).apply(definitions)},
             volumes={"data": "/var/lib/rabbitmq"}, writable=("/tmp", "/var/log/rabbitmq"),
             ports=[Port(inside=15672, outside=args.port)],
-            health=Health(["bash", f"{CONFIG_FOLDER}/health"], start_period="1m0s"),
+            health=Health(["bash", f"{CONFIG_FOLDER}/health"]),
             answers=15692, metrics="/metrics", limits=Limits(memory_mb=MEMORY_MB), stop_grace_seconds=60), child_of(self))
         self.host, self.ready = service.host, service.ready
         self.page = HttpService(name=name, host=name, port=15672, page=True, ready=service.ready,

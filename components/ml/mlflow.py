@@ -58,7 +58,7 @@ class Mlflow(pulumi.ComponentResource):
                          "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
             secrets={"pg_service.conf": service_file(database), "aws-credentials": keys},
             ports=[Port(inside=INSIDE, outside=args.port)],
-            health=Health.http(INSIDE, "/health", interval="10s", retries=12),
+            health=Health.http(INSIDE, "/health"),
             answers=INSIDE, metrics="/metrics", limits=Limits(memory_mb=WORKER_MB + WORKER_MB * args.workers, cpus=1.0),
             after=[*database.ready, *user.ready, *args.lake.buckets[BUCKET].ready]), child_of(self))
         self.server = HttpService(name=name, host=service.host, port=INSIDE, page=True, health_path="/health", ready=service.ready,

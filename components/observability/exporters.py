@@ -56,7 +56,7 @@ class Exporters(pulumi.ComponentResource):
             Service(service, ServiceArgs(
                 scope=args.scope, network=args.network, image=exporter.image, command=exporter.command,
                 environment=exporter.environment, secrets=exporter.secrets, after=exporter.after, answers=exporter.port,
-                metrics="/metrics", health=answers(exporter.port, "/", interval="15s"),
+                metrics="/metrics", health=answers(exporter.port, "/"),
                 limits=Limits(memory_mb=64, cpus=0.25)), child_of(self))
         self.names = tuple(table)
         self.register_outputs({"names": list(self.names)})

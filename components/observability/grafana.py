@@ -46,7 +46,7 @@ class Grafana(pulumi.ComponentResource):
             files=files(url, args.prometheus, args.alertmanager), secrets={PASSWORD: args.password},
             volumes={"data": "/var/lib/grafana"},
             ports=[Port(inside=INSIDE, outside=args.port)],
-            answers=INSIDE, metrics="/metrics", health=answers(INSIDE, "/api/health", start_period="1m0s"),
+            answers=INSIDE, metrics="/metrics", health=answers(INSIDE, "/api/health"),
             limits=Limits(memory_mb=384), stop_grace_seconds=20), child_of(self))
         self.page = HttpService(name=name, host=service.host, port=INSIDE, page=True, url=url, health_path="/api/health",
                                 ready=service.ready)

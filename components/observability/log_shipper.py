@@ -41,6 +41,6 @@ class LogShipper(pulumi.ComponentResource):
             # How far it read, and the lines that OpenSearch has not taken yet.
             volumes={"state": "/state"},
             answers=MONITOR_PORT, metrics="/metrics",
-            health=Health.http(MONITOR_PORT, "/health", interval="10s", retries=6),
+            health=Health.http(MONITOR_PORT, "/health"),
             limits=Limits(memory_mb=256, cpus=1.0), stop_grace_seconds=15, after=args.after), child_of(self))
         self.register_outputs({"host": self.service.host})

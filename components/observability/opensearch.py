@@ -47,7 +47,7 @@ class OpenSearch(pulumi.ComponentResource):
             files=files(args.scope.name(name)),
             volumes={"data": "/usr/share/opensearch/data"},
             answers=INSIDE, metrics=None,  # its exporter speaks for it
-            health=Health.http(INSIDE, HEALTHY, interval="10s"),
+            health=Health.http(INSIDE, HEALTHY),
             limits=Limits(memory_mb=args.heap_mb * 3 // 2 + 384, cpus=1.5),
             ready_within=300,  # seconds on a quiet machine, minutes while a whole platform starts on two cores
             stop_grace_seconds=30), child_of(self))

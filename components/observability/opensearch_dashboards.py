@@ -48,7 +48,7 @@ class OpenSearchDashboards(pulumi.ComponentResource):
             files=files(args.store, args.scope.stack),
             ports=[Port(inside=INSIDE, outside=args.port)],
             answers=INSIDE, metrics=None,
-            health=Health.http(INSIDE, "/api/status", interval="10s"),
+            health=Health.http(INSIDE, "/api/status"),
             limits=Limits(memory_mb=1024), after=args.after), child_of(self))
         self.page = HttpService(name=name, host=service.host, port=INSIDE, page=True, health_path="/api/status",
                                 url=f"http://{args.scope.platform.bind_address}:{args.port}", ready=service.ready)

@@ -54,7 +54,7 @@ class Prometheus(pulumi.ComponentResource):
             ports=[Port(inside=INSIDE, outside=args.port)],
             answers=INSIDE, metrics="/metrics",
             # It is ready once it has read its log again, which takes a while after a kill.
-            health=answers(INSIDE, "/-/ready", start_period="1m0s"),
+            health=answers(INSIDE, "/-/ready"),
             limits=Limits(memory_mb=512), stop_grace_seconds=30, after=args.after), child_of(self))
         self.page = HttpService(name=name, host=service.host, port=INSIDE, page=True, url=url, health_path="/-/ready",
                                 ready=service.ready)

@@ -74,15 +74,15 @@ class Airflow(pulumi.ComponentResource):
                 # Known once the task ended well, so that nothing begins before it or without it.
                 environment={**environment(service), "AIRFLOW_INIT": prepared.done}, **more), here)
 
-        web = process(WEBSERVER, ["api-server"], Health(["bash", "-c", HEALTHY], interval="10s"), 768,
+        web = process(WEBSERVER, ["api-server"], Health(["bash", "-c", HEALTHY]), 768,
                       ports=[Port(inside=INSIDE, outside=settings.port(WEBSERVER))], answers=INSIDE, metrics="/monitoring/metrics")
         inside = 0 if settings.airflow_workers else settings.airflow_parallelism
-        process("airflow-scheduler", ["scheduler"], Health.http(SCHEDULER_HEALTH, "/health", interval="10s"), grace=60,
+        process("airflow-scheduler", ["scheduler"], Health.http(SCHEDULER_HEALTH, "/health"), grace=60,
                 answers=SCHEDULER_HEALTH, memory_mb=768 + inside * TASK_MB)
         process("airflow-dag-processor", ["dag-processor"], beating("DagProcessorJob"), 512)
         process("airflow-triggerer", ["triggerer"], beating("TriggererJob"), 768)
         for worker in settings.workers():
-            process(worker, ["celery", "worker"], Health(["python3", "/opt/worker-health.py"], interval="30s", timeout="20s"),
+            process(worker, ["celery", "worker"], Health(["python3", "/opt/worker-health.py"], seconds=20),
                     grace=60, memory_mb=768 + settings.airflow_parallelism * TASK_MB, after=args.cache.ready)
         self.server = HttpService(name=WEBSERVER, host=WEBSERVER, port=INSIDE, page=True, url=address, ready=web.ready,
                                   health_path="/api/v2/monitor/health")
@@ -133,4 +133,4 @@ def beating(job: str) -> Health:
     """Healthy while the database has a fresh heartbeat of this process, which is all that it answers by."""
     query = (f"select 1 from job where job_type = '{job}' and hostname = '$HOSTNAME' and state = 'running' "
              "and latest_heartbeat > now() - interval '30 seconds' limit 1")
-    return Health(["bash", "-c", f'[ "$(psql service=airflow -XAtqc "{query}")" = 1 ]'], interval="10s")
+    return Health(["bash", "-c", f'[ "$(psql service=airflow -XAtqc "{query}")" = 1 ]'])

@@ -77,7 +77,7 @@ class SparkCluster(pulumi.ComponentResource):
                          # It only hands out work: see the driver's options in spark-defaults.conf.
                          "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"},
             secrets=args.files(name), volumes=volumes or {}, ports=ports, limits=limits, after=after,
-            health=Health.http(page, "/json/", interval="10s"), answers=page, metrics="/metrics/prometheus/", stop_grace_seconds=15)
+            health=Health.http(page, "/json/"), answers=page, metrics="/metrics/prometheus/", stop_grace_seconds=15)
 
 
 class Processing(Layer):
