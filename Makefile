@@ -50,7 +50,8 @@ lint: .venv/.ready
 
 test: tools lint dags ## lint, types, units, DAGs, policies, previews, images and plugins: all that needs no running platform
 	@.venv/bin/pytest -n auto --dist loadfile tests/unit
-	@.venv/bin/pytest tests/policies tests/preview tests/images tests/providers
+	@$(RUN) -m tests.images.building
+	@.venv/bin/pytest -n 3 --dist loadfile tests/policies tests/preview tests/images tests/providers
 
 unit: .venv/.ready
 	@.venv/bin/pytest -n auto --dist loadfile tests/unit

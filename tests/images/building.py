@@ -1,4 +1,7 @@
-"""Builds images as an update does, by the engine: Docker's two builders share no cache, and an update comes next."""
+"""Builds images as an update does, by the engine: Docker's two builders share no cache, and an update comes next.
+
+`python -m tests.images.building` builds all that are missing, so that tests which run side by side find them.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,20 @@ import tempfile
 from collections.abc import Collection
 
 from pulumi import automation as auto
+from rich.console import Console
 
 import toolchain
 from components.catalog import IMAGES, Catalog
 from components.context import PROJECT_FOLDER
 from operations.images import PROJECT, connect, exists, tag_of
+from operations.setup.base_image import ensure_base
+
+FOLDERS = sorted({image.folder for image in IMAGES.values() if image.folder})
 
 
-def build_all(names: Collection[str]) -> None:
+def build_all(names: Collection[str] = FOLDERS) -> None:
     """Builds the images that are not there, side by side. Raises CommandError with the engine's output when one fails."""
+    ensure_base(Console(stderr=True), None)
     client = connect()
     missing = [name for name in names if not exists(client, tag_of(name))]
     client.close()
@@ -38,3 +46,7 @@ def build_all(names: Collection[str]) -> None:
         stack = auto.create_stack("images", project_name=PROJECT, program=program, opts=auto.LocalWorkspaceOptions(
             work_dir=folder, project_settings=settings, env_vars=variables))
         stack.up(color="never")
+
+
+if __name__ == "__main__":
+    build_all()

@@ -3,11 +3,8 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from rich.console import Console
 
-from components.catalog import IMAGES
 from operations.images import connect, tag_of
-from operations.setup.base_image import ensure_base
 from tests.images.boxes import Boxes
 from tests.images.building import build_all
 
@@ -15,8 +12,7 @@ from tests.images.building import build_all
 @pytest.fixture(scope="session")
 def image() -> Callable[[str], str]:
     """The tag of an image that is built; all of them are, by the first test that asks."""
-    ensure_base(Console(stderr=True), None)
-    build_all(sorted({image.folder for image in IMAGES.values() if image.folder}))
+    build_all()
     return tag_of
 
 
