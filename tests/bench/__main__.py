@@ -17,7 +17,7 @@ from pathlib import Path
 
 import docker
 
-from tests.bench import airflow, flow, ml
+from tests.bench import airflow, flow, ml, observability
 from tests.bench.compose import write_compose
 from tests.e2e.ports import free_offset
 from tests.e2e.stack import TREE, Stack
@@ -116,7 +116,8 @@ def measure() -> Measured:
         whole = platform_run(stack)
         modelled = ml.report(stack)
         used = memory(client, stack)
-        return Measured(ours, theirs, whole, used, flow.report(stack) + modelled + airflow.report(stack, used))
+        parts = flow.report(stack) + modelled + airflow.report(stack, used) + observability.report(stack)
+        return Measured(ours, theirs, whole, used, parts)
     finally:
         stack.remove()
         shutil.rmtree(folder, ignore_errors=True)
