@@ -12,20 +12,23 @@ import typer
 
 from components.ml.settings import MlSettings
 from components.settings import Settings
-from operations import inside, job_commands
+from operations import inside, job_commands, predicting
 from operations.faults import OperationError
 from operations.job_commands import Cancel, JobId, Limit, Logs, Parameters, Status, Wait
 from operations.jobs import Jobs, parameters_of
 from operations.options import DEFAULT_STACK, DryRun, Json, StackName
 from operations.probes import Probe
 from operations.running import settings_while_running
-from operations.showing import say, show, show_data
+from operations.showing import say, show, show_data, show_facts
 
 SECONDS = 5
 MODEL = "adverse-event-predictor"
 MOST_VERSIONS = 1000
 VERSION_COLUMNS = {"version": "version", "aliases": "is", "created": "created (UTC)", "run_id": "run", "tags": "tags"}
 FEATURE_COLUMNS = {"name": "feature", "kind": "kind", "unit": "unit", "hours": "window (h)", "description": "what it is"}
+
+ANSWER = ("patient_id", "class", "probability", "threshold", "model", "features_time", "time", "prediction_id")
+CONTRIBUTION_COLUMNS = {"feature": "feature", "value": "value", "contribution": "moves it by (log-odds)"}
 
 
 def probes(settings: Settings) -> Iterator[Probe]:
@@ -104,7 +107,18 @@ def show_features(name: str, as_data: bool) -> None:
 
 
 def add_commands(group: typer.Typer) -> None:
-    """Adds train, models, promote, rollback, features and jobs."""
+    """Adds predict, train, models, promote, rollback, features and jobs."""
+
+    @group.command()
+    def predict(patient: Annotated[str | None, typer.Argument(help="Whom; else one of those measured last.")] = None,
+                stack: StackName = DEFAULT_STACK, as_data: Json = False) -> None:
+        """Asks the model that serves, with the key of the client `clinic`: how likely an adverse event in the next 24 hours is."""
+        found = predicting.predict(settings_while_running(MlSettings, stack), stack, patient)
+        if as_data:
+            show_data(found)
+            return
+        show_facts({name: found[name] for name in ANSWER if name in found}, as_data=False)
+        show(found.get("contributions", []), CONTRIBUTION_COLUMNS, as_data=False)
 
     @group.command()
     def train(stack: StackName = DEFAULT_STACK,
