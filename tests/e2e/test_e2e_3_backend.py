@@ -18,8 +18,9 @@ def test_a_stack_moves_to_another_backend(platform: Stack, tmp_path: Path) -> No
     assert not [secret for secret in platform.secrets.values() if secret in exported.read_text()]
 
     def there(*arguments: str) -> str:
-        done = subprocess.run(["pulumi", *arguments, "--non-interactive", "--color", "never"], cwd=platform.folder, check=False,
-                              env={**platform.environment, "PULUMI_BACKEND_URL": f"file://{backend}"}, capture_output=True, text=True)
+        variables = {**platform.environment, "PULUMI_BACKEND_URL": f"file://{backend}"}
+        done = subprocess.run(["pulumi", *arguments, "--non-interactive", "--color", "never"], cwd=platform.folder, env=variables,
+                              check=False, capture_output=True, text=True)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return done.stdout
 
