@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,10 +15,10 @@ from tests.e2e.flow import LONGEST, wait_until
 from tests.e2e.jobs import Jobs
 from tests.e2e.lake import OPERATOR, Lake, objects, put
 from tests.e2e.stack import Stack
+from tests.e2e.streaming import stored
 from tests.e2e.workflows import PIPELINE, PIPELINE_MINUTES, Workflows
 
 NOTE = "pipeline/progress.json"
-STREAM_SECONDS = 6
 
 Tables = dict[str, tuple[int, int]]
 
@@ -57,10 +56,8 @@ def test_missed_intervals_are_caught_up_with(platform: Stack, workflows: Workflo
     and the days that it belongs to out of gold; the schedule goes on, and the tables are those that running on time gives."""
     bootstrap = f"127.0.0.1:{platform.port('kafka')}"
     wait_until("everything in Kafka stands in bronze", lambda: not lacking(partitions(bootstrap, datetime.now(UTC))))
-    seen = [{}, silver(lake)]
-    while seen[-1] != seen[-2]:  # until the stream has come to the end, too
-        time.sleep(5 * STREAM_SECONDS)
-        seen.append(silver(lake))
+    topics = [str(kind) for kind in INGRESS]
+    wait_until("the stream has stored everything", lambda: stored(platform, topics) == lake.ends(topics))
     every = timedelta(minutes=PIPELINE_MINUTES)
     newest = lake.newest("silver/patient-vitals", "received_time")
     begin = datetime.fromtimestamp(newest.timestamp() // every.total_seconds() * every.total_seconds(), UTC) - 2 * every

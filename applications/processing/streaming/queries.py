@@ -35,8 +35,9 @@ RARER = {EventType.ADVERSE_EVENTS: 3, EventType.MEDICATIONS: 4, EventType.DEMOGR
 """How many times rarer than the others a query runs. A micro-batch costs the same for ten records as for a thousand: at one
 pace, and all at the same moment, those with few records would take most of the processors from vital signs and results."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 60.0
-SILENT_SECONDS = 180.0
-"""A query reports at least every ten seconds; so long without a report it hangs."""
+SILENT_SECONDS, BUSY_SECONDS = 180.0, 1800.0
+"""A query that waits for records reports every ten seconds, one that writes a micro-batch only at its end: so long without a report
+it hangs. A batch that takes minutes on a busy machine is late, which its freshness says, and not ill."""
 
 
 @dataclass
@@ -123,8 +124,8 @@ class Query:
                     f"these days, then remove the checkpoint {self.settings.checkpoints}/{self.topic} and restart this service")
         if self.running is None or not self.running.isActive:
             return f"does not run; it failed {self.failures} times, the last time with: {self.failure or 'no error yet'}"
-        age = self._silence()
-        return f"has not reported for {age:.0f} s" if age > SILENT_SECONDS else None
+        age, busy = self._silence(), self.running.status["isTriggerActive"]
+        return f"has not reported for {age:.0f} s" if age > (BUSY_SECONDS if busy else SILENT_SECONDS) else None
 
     def _silence(self) -> float:
         progress = self.running.lastProgress if self.running else None
