@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
@@ -55,9 +55,21 @@ def advice(text: str, stack: str) -> str:
 def explained(error: Exception, stack: str) -> OperationError:
     """The error of a `pulumi` command in its own words, and what to do about it."""
     text = COLOUR.sub("", str(error))
-    lines = [line[line.index("error: "):] for line in text.splitlines() if "error: " in line]
-    shown = "\n".join(dict.fromkeys(lines)) or text.strip()[-2000:]
+    shown = "\n".join(list(dict.fromkeys(errors(text)))[:MOST_LINES]) or text.strip()[-2000:]
     return OperationError(shown + advice(text, stack))
+
+
+def errors(text: str) -> Iterator[str]:
+    """The lines of the engine's output that name an error, each with the indented ones that go on with it."""
+    begun = False
+    for line in text.splitlines():
+        if "error: " in line:
+            begun = True
+            yield line[line.index("error: "):]
+        elif begun and line.startswith("    ") and line.strip():
+            yield line.rstrip()
+        else:
+            begun = False
 
 
 def failed(faults: Sequence[str], error: Exception, stack: str, log: Path) -> OperationError:
