@@ -20,9 +20,9 @@ from toolchain import ToolchainError
 COMMANDS = ("start", "start-force", "stop", "stop-full", "restart", "init", "status", "health", "logs", "build", "rebuild", "urls",
             "graph", "validate", "doctor")
 OWN = {"storage": ("buckets", "sync", "backup", "restore"), "processing": ("submit", "jobs"),
-       "ml": ("train", "models", "promote", "rollback", "features", "jobs"), "orchestration": ("dags", "trigger"),
+       "ml": ("predict", "train", "models", "promote", "rollback", "features", "jobs"), "orchestration": ("dags", "trigger"),
        "ingestion": ("producer", "topics"), "observability": ("alerts", "dashboards"), "all": ("rotate-secrets",)}
-READING = ("status", "health", "urls", "graph", "validate", "buckets", "jobs", "models", "features", "dags", "producer", "topics",
+READING = ("status", "health", "urls", "graph", "validate", "buckets", "jobs", "predict", "models", "features", "dags", "producer", "topics",
            "alerts", "dashboards")
 CHANGING = ("start", "start-force", "stop", "stop-full", "restart", "init", "build", "rebuild", "submit", "train", "promote",
             "rollback", "trigger", "backup", "rotate-secrets")

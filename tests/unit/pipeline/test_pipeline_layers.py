@@ -18,7 +18,7 @@ from tests.unit.pipeline.conftest import Command, Platform
 from tests.unit.pipeline.kafka_fake import FakeAdmin
 
 OWN = {"ingestion": (["producer"], ["topics"]), "processing": (["submit", "gold"], ["jobs"]),
-       "ml": (["train"], ["models"], ["promote", "3"], ["rollback"], ["features"], ["jobs"]),
+       "ml": (["predict"], ["train"], ["models"], ["promote", "3"], ["rollback"], ["features"], ["jobs"]),
        "orchestration": (["dags"], ["trigger", "backup"]), "observability": (["alerts"], ["dashboards"])}
 KEYS = {"spark-batch": "canarysparkjobskey0123456789", "ml-training": "canarytrainingjobskey0123456789",
         "feature-engineering": "canaryfeaturesjobskey0123456789"}
