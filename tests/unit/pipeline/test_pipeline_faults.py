@@ -22,8 +22,8 @@ COMMANDS = ("start", "start-force", "stop", "stop-full", "restart", "init", "sta
 OWN = {"storage": ("buckets", "sync", "backup", "restore"), "processing": ("submit", "jobs"),
        "ml": ("predict", "train", "models", "promote", "rollback", "features", "jobs"), "orchestration": ("dags", "trigger"),
        "ingestion": ("producer", "topics"), "observability": ("alerts", "dashboards"), "all": ("rotate-secrets",)}
-READING = ("status", "health", "urls", "graph", "validate", "buckets", "jobs", "predict", "models", "features", "dags", "producer", "topics",
-           "alerts", "dashboards")
+READING = ("status", "health", "urls", "graph", "validate", "buckets", "jobs", "predict", "models", "features", "dags", "producer",
+           "topics", "alerts", "dashboards")
 CHANGING = ("start", "start-force", "stop", "stop-full", "restart", "init", "build", "rebuild", "submit", "train", "promote",
             "rollback", "trigger", "backup", "rotate-secrets")
 
