@@ -21,6 +21,8 @@ ADVICE = (
     ("Cannot connect to the Docker daemon", "Docker does not answer: `make up` starts it where it may"),
     ("healthy state", "a container did not become healthy: `./pipeline all logs SERVICE --stack NAME` shows why; then run "
                       "the command again"),
+    ("is already in use by container", "an update that was killed has left a container behind: `./pipeline all start --stack NAME` "
+                                       "removes it and goes on"),
     ("port is already allocated", "another program took one of the ports: stop it, or set clinical:portOffset"),
     ("marked for protection", "the stack protects its data: set clinical:protect to false, run "
                               "`./pipeline all start --stack NAME`, then the command again"),

@@ -13,7 +13,7 @@ from docker.models.containers import Container
 
 from components.settings import LayerSettings, State
 from operations.faults import OperationError
-from operations.stack import PROJECT
+from operations.images import PROJECT
 
 READY_SECONDS = 120
 CHANGING = ("starting", "restarting", "created")

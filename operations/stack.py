@@ -18,6 +18,8 @@ from components.settings import NAMESPACE, LayerSettings, Settings, State, decod
 from operations.environment import environment
 from operations.faults import Interrupted, OperationError, explained, failed
 from operations.progress import UpdateProgress
+from operations.services import connect, found
+from operations.showing import say
 
 PROJECT_FOLDER = Path(__file__).parent.parent
 LOGS = PROJECT_FOLDER / ".logs"
@@ -41,11 +43,13 @@ class Workspace(auto.LocalWorkspace):
 
 @dataclass(frozen=True)
 class Declared:
-    """What the stack's state says that there is: the layer of each service, the URN and the layer of each container, the
-    URNs of images, the state that each layer had in the last update, and the layer of each thing inside a service, by URN."""
+    """What the stack's state says that there is: the layer of each service, the URN and the layer of each container, their
+    identities, the URNs of images, the state that each layer had in the last update, and the layer of each thing inside a service,
+    by URN."""
 
     services: Mapping[str, str]
     containers: Mapping[str, tuple[str, str]]
+    identities: Mapping[str, str]
     images: Sequence[str]
     layers: Mapping[str, str]
     inside: Mapping[str, str]
@@ -55,18 +59,18 @@ class Declared:
         """Reads the resources of an exported stack. A resource belongs to the layer that its URN begins with."""
         kinds = {r["type"]: r for r in resources if r["type"].startswith(LAYER)}
         names = {kind: str(r["urn"]).rpartition("::")[2] for kind, r in kinds.items()}
-        services, containers, inside = {}, {}, {}
+        services, containers, identities, inside = {}, {}, {}, {}
         for resource in resources:
             kind, _, name = str(resource["urn"]).split("::", 2)[2].rpartition("::")
             layer = names.get(kind.partition("$")[0])
             if layer and resource["type"] in SERVICES:
                 services[name] = layer
             if layer and resource["type"] == CONTAINER:
-                containers[name] = str(resource["urn"]), layer
+                containers[name], identities[name] = (str(resource["urn"]), layer), str(resource.get("id"))
             if layer and resource["type"].startswith(INSIDE):
                 inside[str(resource["urn"])] = layer
         states = {names[kind]: str((r.get("outputs") or {}).get("state")) for kind, r in kinds.items()}
-        return cls(services, containers, [str(r["urn"]) for r in resources if r["type"] == IMAGE], states, inside)
+        return cls(services, containers, identities, [str(r["urn"]) for r in resources if r["type"] == IMAGE], states, inside)
 
 
 def open_stack(name: str) -> auto.Stack:
@@ -184,14 +188,27 @@ def refresh_containers(stack: auto.Stack, inside: Collection[str] = ()) -> None:
     """Looks at the containers and their images as they really are, so that an update brings back what was killed or removed
     by hand, and runs images that were built again; and at what the layers `inside` declare inside of services.
 
-    A full refresh would ask MinIO, PostgreSQL and Kafka, too, which may be the ones that are down.
+    A full refresh would ask MinIO, PostgreSQL and Kafka, too, which may be the ones that are down. What an update that was killed
+    was about to make is forgotten, and the containers that it made are removed: the next one makes them anew.
     """
     there = declared(stack)
     urns = [*there.images, *(urn for urn, _ in there.containers.values()),
             *(urn for urn, layer in there.inside.items() if layer in inside)]
     if urns:
         with engine(stack):
-            stack.refresh(target=urns, color="never", on_output=lambda _: None)
+            stack.refresh(target=urns, color="never", on_output=lambda _: None, clear_pending_creates=True)
+        remove_left_behind(stack)  # only here: the refresh would have failed while another update is under way
+
+
+def remove_left_behind(stack: auto.Stack) -> None:
+    """Removes containers that have the name of a service and that the stack's state does not know, which would be in the way."""
+    there = declared(stack)
+    for container in found(connect(), stack.name):
+        service = container.labels["clinical.service"]
+        if service in there.services and container.id != there.identities.get(service):
+            container.stop()
+            container.remove(force=True)
+            say(f"removed {service}: an update that was cut off had left it behind")
 
 
 def apply(stack: auto.Stack, console: Console, replace: Collection[str] = (), inside: Collection[str] = ()) -> None:

@@ -28,19 +28,22 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Restored:
-    """What was restored: the backup's manifest, and how many objects were uploaded (the rest was there already)."""
+    """What was restored: the backup's manifest, how many objects were uploaded (the rest was there already), and how many that are
+    not of the backup were removed."""
 
     manifest: Manifest
     uploaded: int
+    removed: int = 0
 
 
 def restore(client: Minio, vault: Vault, name: str | None = None, *, overwrite: bool = False,
-            databases: Mapping[str, Container] | None = None, progress: Progress = silent) -> Restored:
+            databases: Mapping[str, Container] | None = None, dry_run: bool = False, progress: Progress = silent) -> Restored:
     """Brings back a whole backup: the newest one, or the one of that name.
 
     Nothing is changed before all of the backup was found to be there. A bucket or a database that holds anything else is
     refused, unless `overwrite` lets it go. Every content is compared with its SHA-256 before it is uploaded, and with its
-    ETag after. What an earlier, cut off run restored is not uploaded again. Raises OperationError.
+    ETag after. What an earlier, cut off run restored is not uploaded again. With `dry_run` all is looked at that would be before
+    the first change, nothing is changed, and what is returned is what would be done. Raises OperationError.
     """
     with errors("the restore"), TemporaryDirectory(prefix="lake-") as folder:
         scratch = Path(folder)
@@ -51,14 +54,18 @@ def restore(client: Minio, vault: Vault, name: str | None = None, *, overwrite: 
             raise OperationError(f"the list of objects of the backup {chosen} was changed since; {HOW_TO}")
         _check_whole(vault, chosen, objects, summary)
         _check_databases(summary, databases or {}, overwrite)
-        _clear(client, summary, objects, overwrite)
+        if not overwrite:
+            _check_buckets(client, summary, objects)
+        if dry_run:
+            return _planned(client, summary, objects)
+        removed = _clear(client, summary, objects) if overwrite else 0
         uploaded = _upload_all(client, vault, summary, objects, scratch, progress)
         for dump in summary.databases:
             if databases and dump.database in databases:
                 path = _verified(vault, f"{chosen}/databases/{dump.database}.dump", dump.sha256, scratch)
                 load(databases[dump.database], dump.database, path)
         _compare(client, summary)
-    return Restored(summary, uploaded)
+    return Restored(summary, uploaded, removed)
 
 
 def _choose(vault: Vault, name: str | None) -> str:
@@ -90,16 +97,29 @@ def _check_databases(summary: Manifest, databases: Mapping[str, Container], over
         raise OperationError(f"the database {', '.join(full)} holds tables already; {OVERWRITE}")
 
 
-def _clear(client: Minio, summary: Manifest, objects: Path, overwrite: bool) -> None:
-    """Looks for what is not of this backup in every bucket before it removes anything from one."""
-    if not overwrite:
-        for bucket in (*summary.buckets, RESET):
-            found = [key for _, key in zip(range(SHOWN), _foreign(client, bucket, objects), strict=False)]
-            if found:
-                raise OperationError(f"the bucket {bucket} holds data already ({', '.join(found)} …); {OVERWRITE}")
-    else:
-        for bucket in (*summary.buckets, RESET):
-            remove(client, bucket, list(_foreign(client, bucket, objects)))
+def _check_buckets(client: Minio, summary: Manifest, objects: Path) -> None:
+    """Raises OperationError where a bucket holds what is not of this backup."""
+    for bucket in (*summary.buckets, RESET):
+        found = [key for _, key in zip(range(SHOWN), _foreign(client, bucket, objects), strict=False)]
+        if found:
+            raise OperationError(f"the bucket {bucket} holds data already ({', '.join(found)} …); {OVERWRITE}")
+
+
+def _planned(client: Minio, summary: Manifest, objects: Path) -> Restored:
+    joined = (pair for bucket in summary.buckets for _, *pair in _joined(client, bucket, objects))
+    missing = sum(wanted is not None and there != wanted for there, wanted in joined)
+    foreign = sum(1 for bucket in (*summary.buckets, RESET) for _ in _foreign(client, bucket, objects))
+    return Restored(summary, missing, foreign)
+
+
+def _clear(client: Minio, summary: Manifest, objects: Path) -> int:
+    """Removes what is not of this backup; how many objects that were."""
+    removed = 0
+    for bucket in (*summary.buckets, RESET):
+        foreign = list(_foreign(client, bucket, objects))
+        remove(client, bucket, foreign)
+        removed += len(foreign)
+    return removed
 
 
 def _foreign(client: Minio, bucket: str, objects: Path) -> Iterator[str]:

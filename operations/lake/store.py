@@ -57,7 +57,7 @@ def errors(doing: str) -> Iterator[None]:
     except S3Error as error:
         where = "/".join(part for part in (error.bucket_name, error.object_name) if part)
         hint = {"NoSuchBucket": "`./pipeline infrastructure start` makes the buckets",
-                "AccessDenied": "`./pipeline pulumi up --refresh` sets the users' rights again",
+                "AccessDenied": "`./pipeline infrastructure init` sets the users' rights again",
                 "XMinioStorageFull": "free disk space, then run the same command: it goes on from here"}.get(error.code or "")
         raise OperationError(f"{doing} failed: {where}: {error.code}: {error.message}" + (f"; {hint}" if hint else "")) from None
     except urllib3.exceptions.HTTPError as error:

@@ -51,20 +51,22 @@ class Synced:
 
 
 def sync(client: Minio, bucket: str, directory: Path, direction: Direction, *, prefix: str = "", delete: bool = False,
-         progress: Progress = silent) -> Synced:
+         dry_run: bool = False, progress: Progress = silent) -> Synced:
     """Copies what differs: from the bucket into the directory (`down`), or from there into the bucket (`up`).
 
     Alike is what has the same size and the same content by its ETag. A file or an object is replaced only by a whole one.
-    What the other side has besides is left alone unless `delete`. Raises OperationError.
+    What the other side has besides is left alone unless `delete`. With `dry_run` nothing is changed, and what is returned is what
+    would be done. Raises OperationError.
     """
     with errors(f"the sync of {bucket}"):
         if direction == "down":
-            return _down(client, bucket, directory, prefix, delete, progress)
-        return _up(client, bucket, directory, prefix, delete, progress)
+            return _down(client, bucket, directory, prefix, delete, dry_run, progress)
+        return _up(client, bucket, directory, prefix, delete, dry_run, progress)
 
 
-def _down(client: Minio, bucket: str, directory: Path, prefix: str, delete: bool, progress: Progress) -> Synced:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _down(client: Minio, bucket: str, directory: Path, prefix: str, delete: bool, dry_run: bool, progress: Progress) -> Synced:
+    if not dry_run:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys: set[str] = set()
 
     def entries() -> Iterator[Object]:
@@ -79,6 +81,8 @@ def _down(client: Minio, bucket: str, directory: Path, prefix: str, delete: bool
         path = file_of(directory, str(entry.object_name))
         if alike(path, entry):
             return Synced(alike=1)
+        if dry_run:
+            return Synced(copied=1, bytes=entry.size or 0)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{PARTIAL}{path.name}")
         try:
@@ -92,12 +96,12 @@ def _down(client: Minio, bucket: str, directory: Path, prefix: str, delete: bool
 
     done = _sum(in_parallel(one, entries()), f"{bucket} to {directory}", progress)
     extra = [path for key, path in files_of(directory, prefix) if key not in keys] if delete else []
-    for path in extra:
+    for path in [] if dry_run else extra:
         path.unlink()
     return replace(done, removed=len(extra))
 
 
-def _up(client: Minio, bucket: str, directory: Path, prefix: str, delete: bool, progress: Progress) -> Synced:
+def _up(client: Minio, bucket: str, directory: Path, prefix: str, delete: bool, dry_run: bool, progress: Progress) -> Synced:
     if not directory.is_dir():
         raise OperationError(f"{directory} is no directory; name the one whose files go into {bucket}")
     there = {str(entry.object_name): entry for entry in listed(client, bucket, prefix)}
@@ -107,13 +111,14 @@ def _up(client: Minio, bucket: str, directory: Path, prefix: str, delete: bool, 
         entry = there.get(key)
         if entry is not None and alike(path, entry):
             return Synced(alike=1)
-        upload(client, bucket, key, path, "application/octet-stream", {})
+        if not dry_run:
+            upload(client, bucket, key, path, "application/octet-stream", {})
         return Synced(copied=1, bytes=path.stat().st_size)
 
     done = _sum(in_parallel(one, files_of(directory, prefix)), f"{directory} to {bucket}", progress)
     files = {key for key, _ in files_of(directory, prefix)} if delete else set(there)
     extra = sorted(key for key in there if key not in files and not key.endswith("/"))
-    remove(client, bucket, extra)
+    remove(client, bucket, [] if dry_run else extra)
     return replace(done, removed=len(extra))
 
 

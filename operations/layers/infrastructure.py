@@ -47,7 +47,7 @@ def minio(endpoint: str, password: str) -> str:
     there = {bucket.name for bucket in Minio(endpoint, ROOT_USER, password, secure=False, http_client=pool).list_buckets()}
     missing = sorted(set(BUCKETS) - there)
     if missing:
-        raise RuntimeError(f"buckets are missing: {', '.join(missing)}; `./pipeline pulumi up --refresh` makes them again")
+        raise RuntimeError(f"buckets are missing: {', '.join(missing)}; `./pipeline infrastructure init` makes them again")
     return f"{len(there)} buckets"
 
 
@@ -88,7 +88,7 @@ def kafka(address: str) -> str:
         raise RuntimeError(f"{address}: {error.args[0].str()}") from None
     missing = sorted({spec.name for spec in TOPICS} - set(metadata.topics))
     if missing:
-        raise RuntimeError(f"topics are missing: {', '.join(missing)}; `./pipeline pulumi up --refresh` makes them again")
+        raise RuntimeError(f"topics are missing: {', '.join(missing)}; `./pipeline infrastructure init` makes them again")
     for name, topic in metadata.topics.items():
         for partition in topic.partitions.values():
             if partition.leader < 0:

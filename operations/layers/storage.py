@@ -47,7 +47,7 @@ def probes(settings: Settings) -> Iterator[Probe]:
 def bucket_rules(client: Minio, bucket: str, declared: list[Rule]) -> str:
     """Reads versioning and lifecycle back and compares them with what is declared."""
     if bucket in VERSIONED and client.get_bucket_versioning(bucket).status != "Enabled":
-        raise RuntimeError("versions are not kept; `./pipeline pulumi up --refresh` sets it again")
+        raise RuntimeError("versions are not kept; `./pipeline storage init` sets it again")
     config = client.get_bucket_lifecycle(bucket)
     there = {(rule.rule_id, rule.expiration.days if rule.expiration else None,
               rule.noncurrent_version_expiration.noncurrent_days if rule.noncurrent_version_expiration else None)
@@ -55,7 +55,7 @@ def bucket_rules(client: Minio, bucket: str, declared: list[Rule]) -> str:
     wanted = {(rule.name, rule.expire_days, rule.old_versions_days) for rule in declared}
     if there != wanted:
         raise RuntimeError(f"its rules are {sorted(map(str, there))}, declared are {sorted(map(str, wanted))}; "
-                           "`./pipeline pulumi up --refresh` sets them again")
+                           "`./pipeline storage init` sets them again")
     return f"{len(wanted)} rules" + (", versions kept" if bucket in VERSIONED else "")
 
 
@@ -76,21 +76,21 @@ def facts(manifest: Manifest) -> dict[str, object]:
             "databases": [dump.database for dump in manifest.databases], "finished": manifest.finished}
 
 
-def bring_back(name: str, vault: Vault, settings: Settings, chosen: str | None, *, overwrite: bool,
-               forget: bool) -> dict[str, object]:
-    """Restores a backup into a platform in which nothing else writes. Raises OperationError."""
+def bring_back(name: str, vault: Vault, settings: Settings, chosen: str | None, *, overwrite: bool, forget: bool,
+               dry_run: bool) -> dict[str, object]:
+    """Restores a backup into a platform in which nothing else writes, or only looks what that would do. Raises OperationError."""
     busy = [layer.layer for layer in settings.layers() if layer.layer in WRITERS and layer.state is State.RUNNING]
     if busy:
         raise OperationError(f"{', '.join(busy)} would write while the backup comes back, so nothing was changed. What to do: "
                              f"`./pipeline {busy[0]} stop --stack {name}`, then this command again, then "
                              f"`./pipeline all start --stack {name}`.")
     layer = settings.of(InfrastructureSettings)
-    if forget:
+    if forget and not dry_run:
         lake.forget_offsets(f"{settings.platform.bind_address}:{layer.port('kafka')}")
     with shown() as progress:
-        done = lake.restore(lake.connect(settings), vault, chosen, overwrite=overwrite, progress=progress,
+        done = lake.restore(lake.connect(settings), vault, chosen, overwrite=overwrite, progress=progress, dry_run=dry_run,
                             databases=lake.database_containers(services.connect(), name))
-    return {**facts(done.manifest), "uploaded": done.uploaded}
+    return {**facts(done.manifest), "uploaded": done.uploaded, "removed": done.removed}
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -108,13 +108,14 @@ def add_commands(group: typer.Typer) -> None:
              direction: Annotated[Direction, typer.Option(help="down: into the directory; up: into the bucket.")] = "down",
              prefix: Annotated[str, typer.Option(help="Only keys that begin so.")] = "",
              delete: Annotated[bool, typer.Option("--delete", help="Remove what the other side has besides. Asks first.")] = False,
-             stack: StackName = DEFAULT_STACK, yes: Yes = False, as_data: Json = False) -> None:
+             stack: StackName = DEFAULT_STACK, dry_run: DryRun = False, yes: Yes = False, as_data: Json = False) -> None:
         """Makes a directory like a bucket, or a bucket like a directory, by their differences."""
         client = lake.connect(settings_while_running(InfrastructureSettings, stack))
-        if delete and not yes:
+        if delete and not (yes or dry_run):
             confirm(f"Remove from {directory if direction == 'down' else bucket} what is not in the other?")
         with shown() as progress:
-            done = lake.sync(client, bucket, directory, direction, prefix=prefix, delete=delete, progress=progress)
+            done = lake.sync(client, bucket, directory, direction, prefix=prefix, delete=delete, dry_run=dry_run, progress=progress)
+        say_dry(dry_run)
         show_facts(asdict(done), as_data=as_data)
 
     @group.command()
@@ -141,13 +142,20 @@ def add_commands(group: typer.Typer) -> None:
                 overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove what is there. Asks first.")] = False,
                 forget: Annotated[bool, typer.Option("--forget-offsets", help="Kafka's topics live on: let kafka-consumer begin "
                                                      "behind what bronze holds.")] = False,
-                stack: StackName = DEFAULT_STACK, yes: Yes = False, as_data: Json = False) -> None:
+                stack: StackName = DEFAULT_STACK, dry_run: DryRun = False, yes: Yes = False, as_data: Json = False) -> None:
         """Brings a backup back: into an empty platform, or in place of what is there with --overwrite."""
         settings = settings_while_running(InfrastructureSettings, stack)
-        if overwrite and not yes:
+        if overwrite and not (yes or dry_run):
             confirm(f"Replace what the lake and the databases of the stack {stack} hold?")
-        done = bring_back(stack, vault_of(settings, source), settings, name, overwrite=overwrite, forget=forget)
+        done = bring_back(stack, vault_of(settings, source), settings, name, overwrite=overwrite, forget=forget, dry_run=dry_run)
+        say_dry(dry_run)
         show_facts(done, as_data=as_data)
+
+
+def say_dry(dry_run: bool) -> None:
+    """Says that what is shown did not happen."""
+    if dry_run:
+        say("nothing was changed; this is what would be done")
 
 
 def vault_of(settings: Settings, directory: Path | None) -> Vault:

@@ -18,6 +18,7 @@ import pytest
 
 from components.context import build_arguments, context_hash, host_arguments
 from components.orchestration.settings import BY_HAND, SCHEDULED
+from tests.e2e.command import Command
 from tests.e2e.markers import Markers
 from tests.e2e.places import Place
 from tests.e2e.ports import free_offset
@@ -142,6 +143,12 @@ def platform(new_stack: NewStack, request: pytest.FixtureRequest) -> Stack:
         workflows.begun()
         workflows.airflow.pause(PIPELINE, True)
     return stack
+
+
+@pytest.fixture(scope="session")
+def command(platform: Stack) -> Command:
+    """The management command, for the platform."""
+    return Command(platform)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,11 +17,13 @@ from confluent_kafka import Consumer, TopicPartition
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from applications.ingestion.consumer.objects import Name
 from components.infrastructure.tables import TOPICS
 from tests.e2e.probes import s3_client
 from tests.e2e.stack import Stack
 
 Position = tuple[str, int, int]
+Ends = Mapping[tuple[str, int], int]
 USER = "monitoring-service"
 OPERATOR = "storage-operator"
 """Who may do everything in the lake."""
@@ -44,11 +47,12 @@ class Lake:
         self.endpoint = f"http://127.0.0.1:{stack.port('minio')}"
         self.secret = stack.secrets[f"lake-{USER}"]
 
-    def topics(self, names: Iterable[str] = tuple(spec.name for spec in TOPICS)) -> dict[Position, Record]:
-        """Every record of the topics, from their beginnings to the ends that they have now."""
-        return {position: record for name in names for position, record in self._topic(name)}
+    def topics(self, names: Iterable[str] = tuple(spec.name for spec in TOPICS),
+               since: Ends | None = None) -> dict[Position, Record]:
+        """Every record of the topics, from their beginnings or from `since`, to the ends that they have now."""
+        return {position: record for name in names for position, record in self._topic(name, since or {})}
 
-    def ends(self, names: Iterable[str] = tuple(spec.name for spec in TOPICS)) -> dict[tuple[str, int], int]:
+    def ends(self, names: Iterable[str] = tuple(spec.name for spec in TOPICS)) -> Ends:
         """The position after the newest record of every partition."""
         consumer = self._consumer()
         try:
@@ -61,13 +65,14 @@ class Lake:
         return Consumer({"bootstrap.servers": f"127.0.0.1:{self.stack.port('kafka')}", "group.id": "e2e-reader",
                          "enable.auto.commit": False, "enable.partition.eof": False})
 
-    def _topic(self, name: str) -> Iterator[tuple[Position, Record]]:
+    def _topic(self, name: str, since: Ends) -> Iterator[tuple[Position, Record]]:
         consumer = self._consumer()
         try:
             partitions = consumer.list_topics(name, timeout=POLL_SECONDS).topics[name].partitions
             ends = {p: consumer.get_watermark_offsets(TopicPartition(name, p), timeout=POLL_SECONDS) for p in partitions}
-            left = {p: high for p, (low, high) in ends.items() if high > low}
-            consumer.assign([TopicPartition(name, p, ends[p][0]) for p in left])
+            begins = {p: max(low, since.get((name, p), 0)) for p, (low, _) in ends.items()}
+            left = {p: high for p, (_, high) in ends.items() if high > begins[p]}
+            consumer.assign([TopicPartition(name, p, begins[p]) for p in left])
             while left:
                 message = consumer.poll(POLL_SECONDS)
                 assert message is not None and not message.error(), f"{name}: {message and message.error()}, {left} unread"
@@ -78,14 +83,16 @@ class Lake:
         finally:
             consumer.close()
 
-    def bronze(self) -> tuple[dict[Position, Record], list[Position]]:
-        """Every record of the bronze zone, and the positions that stand there more than once."""
+    def bronze(self, since: Ends | None = None) -> tuple[dict[Position, Record], list[Position]]:
+        """Every record of the bronze zone, and the positions that stand there more than once; or only those of the objects that
+        hold something of these partitions from `since` on."""
         client = s3_client(self.endpoint, USER, self.secret)
         found: dict[Position, Record] = {}
         seen: Counter[Position] = Counter()
         for page in client.get_paginator("list_objects_v2").paginate(Bucket="bronze"):
             for entry in page.get("Contents", []):
-                if entry["Key"].endswith(".parquet"):
+                name = Name.parse(entry["Key"])
+                if name is not None and (since is None or name.last >= since.get(name.place, sys.maxsize)):
                     body = client.get_object(Bucket="bronze", Key=entry["Key"])["Body"].read()
                     for row in pq.read_table(io.BytesIO(body)).to_pylist():
                         position = (row["topic"], row["partition"], row["offset"])

@@ -50,38 +50,41 @@ class Stack:
         self.logs.mkdir(parents=True, exist_ok=True)
         self.project = yaml.safe_load((TREE / "Pulumi.yaml").read_text())
         self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-        (self.folder / "state").mkdir()
         self.secrets = {
             name: secrets.token_hex(16) for kind_ in layer_kinds().values() for name in kind_.secrets
         }
         self._runs = 0
-        self._write_project()
+        self._make_checkout()
         self.pulumi("stack", "init", self.name)
         self._set("--secret", {f"secrets.{name}": value for name, value in self.secrets.items()})
         self.configure({"portOffset": str(offset), "images": "build", **(config or {})})
 
-    def _write_project(self) -> None:
-        # A project file beside the tree's own, for the same program, so that the stack's configuration stays out of it.
-        project = {
-            **self.project,
-            "main": str(TREE),
-            "runtime": {"name": "python", "options": {"virtualenv": str(TREE / ".venv")}},
-        }
-        (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
+    def _make_checkout(self) -> None:
+        # A copy of the tree, as a clone is: `./pipeline` in it finds this stack as it finds a user's, and nobody else's.
+        own = [entry for entry in TREE.iterdir() if not entry.name.startswith((".", "Pulumi."))]
+        for entry in (*own, TREE / ".dockerignore", TREE / "Pulumi.yaml"):
+            copy = shutil.copytree if entry.is_dir() else shutil.copy2
+            copy(entry, self.folder / entry.name)
+        (self.folder / ".venv").symlink_to(TREE / ".venv")
+        (self.folder / ".logs").symlink_to(self.logs)
+        self.backend.mkdir(mode=0o700)
+        (self.backend / "passphrase").write_text(self.name)
+
+    @property
+    def backend(self) -> Path:
+        """The folder with the stack's state and its passphrase."""
+        return self.folder / ".state"
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables that `pulumi` runs with; nothing of the user's own stacks."""
-        own = {
-            k: v
-            for k, v in os.environ.items()
-            if not k.startswith(("PULUMI_CONFIG", "PULUMI_BACKEND", "PULUMI_STACK", "PULUMI_ACCESS"))
-        }
+        own = {k: v for k, v in os.environ.items()
+               if not k.startswith(("PULUMI_CONFIG", "PULUMI_BACKEND", "PULUMI_STACK", "PULUMI_ACCESS"))}
         return {
             **own,
             **toolchain.environment(),
-            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": self.name,
+            "PULUMI_BACKEND_URL": f"file://{self.backend}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.backend / "passphrase"),
             "NO_COLOR": "1",
         }
 
@@ -144,9 +147,7 @@ class Stack:
 
     def refresh(self, *urns: str) -> str:
         """Reads the given resources, or all, from where they really are."""
-        return self.pulumi(
-            "refresh", "--yes", "--skip-preview", *(part for urn in urns for part in ("--target", urn))
-        )
+        return self.pulumi("refresh", "--yes", "--skip-preview", *(part for urn in urns for part in ("--target", urn)))
 
     def destroy(self) -> str:
         """Removes everything of the stack."""
@@ -172,7 +173,7 @@ class Stack:
 
     def locked(self) -> bool:
         """Whether an update that was cut off holds the stack."""
-        return any((self.folder / "state" / ".pulumi" / "locks").rglob("*.json"))
+        return any((self.backend / ".pulumi" / "locks").rglob("*.json"))
 
     def named(self, what: str) -> str:
         """The name that Docker knows a container, volume or network of this stack by."""
@@ -180,10 +181,7 @@ class Stack:
 
     def port(self, name: str) -> int:
         """A published port."""
-        return (
-            next(kind.default_ports[name] for kind in layer_kinds().values() if name in kind.default_ports)
-            + self.offset
-        )
+        return next(kind.default_ports[name] for kind in layer_kinds().values() if name in kind.default_ports) + self.offset
 
     def containers(self) -> dict[str, Container]:
         """Every container of the platform's services, running or not, by service."""
@@ -230,7 +228,7 @@ class Stack:
 
     def remove(self) -> None:
         """Removes whatever is left, also by force, and the stack's folder."""
-        if any((self.folder / "state").rglob(f"{self.name}.json")):
+        if any(self.backend.rglob(f"{self.name}.json")):
             try:
                 if self.locked():
                     self.pulumi("cancel", "--yes")

@@ -11,6 +11,7 @@ import psycopg
 from applications.orchestration.backup.manifest import Manifest
 from components.infrastructure.tables import BUCKETS
 from components.orchestration.settings import SCHEDULED
+from tests.e2e.command import Command
 from tests.e2e.flow import LONGEST, wait_until
 from tests.e2e.lake import objects
 from tests.e2e.stack import Stack
@@ -49,10 +50,12 @@ def test_a_run_that_cannot_be_fails_at_once_and_says_why(platform: Stack, workfl
     workflows.airflow.pause(PIPELINE, True)
 
 
-def test_a_backup_holds_the_databases_and_can_be_restored(platform: Stack, workflows: Workflows) -> None:
+def test_a_backup_holds_the_databases_and_can_be_restored(platform: Stack, workflows: Workflows, command: Command) -> None:
     """Dumps, the index of every bucket, a manifest with hashes; restored into an empty database by the DAG itself, which leaves
     nothing there."""
-    tasks = workflows.succeeded(workflows.start("backup"))
+    run = command("orchestration", "trigger", "backup", "--note", "by hand", "--wait", "--json").data()
+    assert (run["state"], run["note"]) == ("success", "by hand")
+    tasks = workflows.succeeded(workflows.airflow.run("backup", run["id"]))
     assert tasks["verify"].state == "success"
     found = objects(platform, "backups", "daily/")
     manifests = [Manifest.model_validate_json(body) for key, body in found.items() if key.endswith("manifest.json")]

@@ -15,6 +15,7 @@ from applications.clinical.predictions import Prediction
 from applications.ingestion import producer
 from applications.ml.features.registry import NAMES
 from applications.ml.model.registry import CHAMPION, Registry
+from tests.e2e.command import Command
 from tests.e2e.flow import LONGEST, healthy, wait_until
 from tests.e2e.jobs import Jobs
 from tests.e2e.lake import Lake
@@ -174,9 +175,9 @@ def test_features_are_the_same_in_both_stores(platform: Stack, champion: str) ->
     assert result["compared"] == result["patients"] * len(NAMES)
 
 
-def test_a_model_that_is_no_better_stays_out(champion: str, training: Jobs, serving: Serving) -> None:
+def test_a_model_that_is_no_better_stays_out(champion: str, command: Command, serving: Serving) -> None:
     """The same data and seed again: as good as the champion, therefore not better; the champion stays."""
-    result = training.run("train")
+    result = command("ml", "train", "--json").data()["result"]
     gates = {gate["name"]: gate["passed"] for gate in result["gates"]}
     assert result["promoted"] is False and result["refused"] == ["pr_auc_above_champion"], gates
     assert serving.version() == champion
@@ -197,12 +198,12 @@ def second(champion: str, training: Jobs, registry: Registry) -> Iterator[int]:
     training.run("promote", version=int(champion))
 
 
-def test_promotion_and_rollback_reach_serving(champion: str, second: int, patient: str, training: Jobs,
+def test_promotion_and_rollback_reach_serving(champion: str, second: int, patient: str, command: Command,
                                               serving: Serving) -> None:
     """Serving changes to what the alias says, and back, without a request that fails."""
-    training.run("promote", version=second)
+    command("ml", "promote", str(second))
     wait_until("the promoted version serves", lambda: answered(serving, patient) == str(second))
-    training.run("rollback")
+    command("ml", "rollback")
     wait_until("the former version serves again", lambda: answered(serving, patient) == champion)
 
 

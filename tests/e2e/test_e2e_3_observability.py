@@ -5,9 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import httpx
 import pytest
 
 from applications.ingestion import producer
+from tests.e2e.command import Command
 from tests.e2e.flow import LONGEST, healthy, wait_until
 from tests.e2e.stack import Stack
 from tests.e2e.watching import Watching
@@ -44,17 +46,27 @@ def test_every_service_is_judged_alive(platform: Stack, watching: Watching) -> N
     assert shown == set(platform.containers())
 
 
+def test_every_dashboard_is_where_the_command_says(command: Command) -> None:
+    """The control room's parts and the other pages; each address answers."""
+    found = command("observability", "dashboards", "--json").data()
+    assert {"control room", "prometheus", "alertmanager"} <= {row["page"] for row in found}
+    answers = {row["url"]: httpx.get(row["url"], timeout=60, follow_redirects=True).status_code for row in found}
+    assert {url: status for url, status in answers.items() if status >= 400 and status != 401} == {}
+
+
 def test_no_alert_asks_for_what_nobody_measures(watching: Watching) -> None:
     """Every metric of every rule exists, or is a counter that has not counted yet: a rule on one that does not never fires."""
     wait_until("every metric but those of reports exists", lambda: set(watching.missing()) <= OF_REPORTS, LONGEST / 2)
 
 
-def test_a_stopped_consumer_is_an_alert_until_it_is_back(platform: Stack, watching: Watching) -> None:
-    """Prometheus, Alertmanager and the control room all know, and all forget."""
+def test_a_stopped_consumer_is_an_alert_until_it_is_back(platform: Stack, watching: Watching, command: Command) -> None:
+    """Prometheus, Alertmanager, the control room and the command all know, and all forget."""
     platform.containers()["kafka-consumer"].stop(timeout=60)
     try:
         wait_until("the alert fires", lambda: watching.firing("ServiceDown", service="kafka-consumer"))
         wait_until("the control room has heard of it", lambda: watching.told("ServiceDown"))
+        open_alerts = command("observability", "alerts", "--json", status=1).data()  # since a critical one is open
+        assert {"ServiceDown": "kafka-consumer"} in [{row["alert"]: row["service"]} for row in open_alerts]
     finally:
         platform.containers()["kafka-consumer"].start()
     wait_until("the alert is resolved", lambda: not watching.firing("ServiceDown", service="kafka-consumer"))

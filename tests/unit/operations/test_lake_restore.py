@@ -43,6 +43,22 @@ def test_a_platform_with_data_is_replaced_when_told(server: Server, client: Mini
     assert result.uploaded <= 2, "what is the same already stays"
 
 
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(server: Server, client: Minio, tmp_path: Path) -> None:
+    """How much would come and how much would go; it refuses what the restore itself would refuse."""
+    backup(client, Directory(tmp_path / "vault"))
+    server.buckets["bronze"].clear()
+    server.put("silver", "labs/event_date=2026-11-25/part-0.parquet", b"changed")
+    server.put("checkpoints", "of/another/time", b"1")
+    before = {name: server.contents(name) for name in BUCKETS}
+    with pytest.raises(OperationError, match="holds data already"):
+        restore(client, Directory(tmp_path / "vault"), dry_run=True)
+    planned = restore(client, Directory(tmp_path / "vault"), overwrite=True, dry_run=True)
+    assert {name: server.contents(name) for name in BUCKETS} == before
+    # Besides these two, what the lake has and no backup keeps: another checkpoint, and the hint in a table's log.
+    assert planned.uploaded > 1 and planned.removed == 4
+    assert restore(client, Directory(tmp_path / "vault"), overwrite=True) == planned
+
+
 def damage_content(folder: Path) -> None:
     """One object with another content of the same size."""
     path = next(path for path in (folder / "objects").rglob("*") if path.is_file() and path.stat().st_size == 50)

@@ -11,7 +11,7 @@ from minio import Minio
 
 from components.infrastructure.tables import BUCKETS
 from operations.faults import OperationError
-from operations.lake import BucketInfo, Step, Synced, buckets, sync
+from operations.lake import BucketInfo, Direction, Step, Synced, buckets, sync
 from operations.lake.store import PART, Digest, client_of, download, in_parallel
 from tests.unit.operations.s3_server import PAGE, Server, Stored, serving
 
@@ -181,3 +181,25 @@ def test_work_side_by_side_keeps_its_order_and_takes_no_more_than_it_can_do() ->
     failing = in_parallel(lambda number: 1 // (5 - number), range(1000))
     with pytest.raises(ZeroDivisionError):
         list(failing)
+
+
+@pytest.mark.parametrize("direction", ["down", "up"])
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(server: Server, client: Minio, tmp_path: Path,
+                                                            direction: Direction) -> None:
+    """In both directions: copies, what is alike, and what would go, as they come to be without it."""
+    for name, body in (("alike", b"1"), ("other", b"22"), ("there", b"333")):
+        server.put(BUCKET, name, body)
+    for name, body in (("alike", b"1"), ("other", b"23"), ("here", b"4444")):
+        (tmp_path / name).write_bytes(body)
+    there, here = server.contents(BUCKET), {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    planned = sync(client, BUCKET, tmp_path, direction, delete=True, dry_run=True)
+    assert (planned.copied, planned.alike, planned.removed) == (2, 1, 1)
+    assert server.contents(BUCKET) == there and {path.name: path.read_bytes() for path in tmp_path.iterdir()} == here
+    assert sync(client, BUCKET, tmp_path, direction, delete=True) == planned
+
+
+def test_a_dry_run_makes_no_directory(server: Server, client: Minio, tmp_path: Path) -> None:
+    """Not even the one that it would fill."""
+    server.put(BUCKET, "one", b"1")
+    assert sync(client, BUCKET, tmp_path / "new", "down", dry_run=True) == Synced(copied=1, bytes=1)
+    assert not (tmp_path / "new").exists()

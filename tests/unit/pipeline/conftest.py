@@ -16,7 +16,7 @@ from operations.layers import ingestion, observability
 from tests.unit.components import recorded
 from tests.unit.pipeline.fakes import SERVICES, FakeDocker, FakeStack, container
 
-MODULES = (commands, doctor, ingestion, logs, observability, reading, running, services, validating)
+MODULES = (commands, doctor, ingestion, logs, observability, reading, running, services, stack, validating)
 KNOWING_LAYERS = (settings, command, commands, doctor, reading, stack, validating, recorded)
 TWO_LAYERS = {name: kind for name, kind in settings.layer_kinds().items() if name in ("infrastructure", "storage")}
 
@@ -94,5 +94,5 @@ def put(monkeypatch: pytest.MonkeyPatch, folder: Path, fake: FakeStack, daemon: 
     for module in MODULES:
         if hasattr(module, "connect"):
             monkeypatch.setattr(module, "connect", lambda: daemon)
-        if hasattr(module, "open_stack"):
+        if module is not stack and hasattr(module, "open_stack"):
             monkeypatch.setattr(module, "open_stack", lambda name: fake)

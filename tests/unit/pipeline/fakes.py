@@ -36,7 +36,8 @@ def layer(name: str, state: str = "running") -> dict[str, Any]:
 def service(name: str, kind: str = INFRASTRUCTURE) -> list[dict[str, Any]]:
     """A service and its container in the stack's state."""
     part = f"{kind}$clinical:infrastructure:Part${SERVICE}"
-    return [{"type": SERVICE, "urn": urn(part, name)}, {"type": CONTAINER, "urn": urn(f"{part}${CONTAINER}", name)}]
+    return [{"type": SERVICE, "urn": urn(part, name)},
+            {"type": CONTAINER, "id": f"{name}-1", "urn": urn(f"{part}${CONTAINER}", name)}]
 
 
 def engine_error(text: str) -> auto.CommandError:
@@ -131,8 +132,8 @@ class FakeStack:
 
 
 def container(name: str, status: str = "running", health: str | None = "healthy", *, of: str = "infrastructure",
-              policy: str = "unless-stopped", exit_code: int = 0, lines: tuple[str, ...] = ()) -> Container:
-    """What Docker says of a container."""
+              policy: str = "unless-stopped", exit_code: int = 0, lines: tuple[str, ...] = (), number: int = 1) -> Container:
+    """What Docker says of a container, the first or a later one of its service. `done` has what was done to it."""
     def logs(tail: int, **_: Any) -> Iterator[bytes]:
         return (f"{line}\n".encode() for line in lines[-tail:])
 
@@ -142,7 +143,10 @@ def container(name: str, status: str = "running", health: str | None = "healthy"
                   "HostConfig": {"RestartPolicy": {"Name": policy}},
                   "NetworkSettings": {"Ports": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}], "81/tcp": None}}}
     labels = {"clinical.layer": of, "clinical.service": name}
-    return cast(Container, SimpleNamespace(attrs=attributes, labels=labels, logs=logs))
+    done: list[str] = []
+    return cast(Container, SimpleNamespace(
+        id=f"{name}-{number}", attrs=attributes, labels=labels, logs=logs, done=done, stop=lambda: done.append("stop"),
+        remove=lambda force: done.append("remove")))
 
 
 class FakeDocker:

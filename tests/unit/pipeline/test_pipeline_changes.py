@@ -44,6 +44,30 @@ def test_stopping_a_layer_leaves_what_it_needs_alone(world: World, pipeline: Com
     assert stack.states == {"infrastructure": "running", "storage": "stopped"}
 
 
+def test_what_a_killed_update_left_behind_is_removed(world: World, pipeline: Command) -> None:
+    """Its container has the name that the next one needs; the stack's own and a stranger's are left alone."""
+    own, left, stranger = container("kafka"), container("redis", number=2), container("mine")
+    stack, _ = world(docker=FakeDocker(own, left, stranger))
+    done = pipeline("infrastructure", "start")
+    assert [vars(found)["done"] for found in (own, left, stranger)] == [[], ["stop", "remove"], []]
+    assert "removed redis: an update that was cut off had left it behind" in done.err
+    assert stack.calls == ["refresh", "up"]
+
+
+def test_nothing_is_removed_while_another_update_is_under_way(world: World, pipeline: Command,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the state does not know yet may be what the other one is making."""
+    made = container("redis", number=2)
+    stack, _ = world(docker=FakeDocker(container("kafka"), made))
+
+    def locked(**_: object) -> None:
+        raise engine_error("error: the stack is currently locked by 1 lock(s)")
+
+    monkeypatch.setattr(stack, "refresh", locked)
+    assert pipeline("infrastructure", "start").status == 1
+    assert vars(made)["done"] == []
+
+
 def test_only_containers_and_images_are_looked_at_before_an_update(world: World, pipeline: Command) -> None:
     """A full refresh would ask servers that may be down."""
     stack, _ = world()

@@ -25,7 +25,7 @@ OWN = {"storage": ("buckets", "sync", "backup", "restore"), "processing": ("subm
 READING = ("status", "health", "urls", "graph", "validate", "buckets", "jobs", "predict", "models", "features", "dags", "producer",
            "topics", "alerts", "dashboards")
 CHANGING = ("start", "start-force", "stop", "stop-full", "restart", "init", "build", "rebuild", "submit", "train", "promote",
-            "rollback", "trigger", "backup", "rotate-secrets")
+            "rollback", "trigger", "backup", "restore", "sync", "rotate-secrets")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
