@@ -59,8 +59,8 @@ unit: .venv/.ready
 dags: .venv-airflow/.ready ## the DAGs, as Airflow reads them
 	@.venv-airflow/bin/pytest tests/dags
 
-e2e: tools ## the platform end to end, in a stack of its own; OBSERVABILITY=1 with that layer, DAGS=1 with every DAG, too
-	@.venv/bin/pytest tests/e2e $(if $(DAGS),--dags) $(if $(OBSERVABILITY),--observability)
+e2e: tools ## the platform end to end, in a stack of its own; also OBSERVABILITY=1 that layer, DAGS=1 every DAG, COMMANDS=1 every command
+	@.venv/bin/pytest tests/e2e $(if $(DAGS),--dags) $(if $(COMMANDS),--commands) $(if $(OBSERVABILITY),--observability)
 
 bench: tools ## measure, and write docs/benchmarks.md
 	@$(RUN) -m tests.bench

@@ -105,7 +105,8 @@ def change(layers: list[str], state: State, name: str, *, dry_run: bool = False,
     settings = settings_of(stack, changes)
     announce(layers, state, changes)
     if state is State.ABSENT and changes:
-        refuse_removal(name, {**now, **changes}, changes, settings.platform.protect)
+        holding = set(declared(stack).inside.values())
+        refuse_removal(name, {**now, **changes}, [layer for layer in changes if layer in holding], settings.platform.protect)
     concerned = [layer for layer in layer_kinds() if layer in {*layers, *changes}]
     if dry_run:
         rows = [row for row in statuses(found(client, name), declared(stack).services, now) if row.declared]
@@ -121,12 +122,13 @@ def change(layers: list[str], state: State, name: str, *, dry_run: bool = False,
         wait_until_up(client, name, declared(stack).services, [*needed, *concerned])
 
 
-def refuse_removal(name: str, after: Mapping[str, State], gone: Iterable[str], protect: bool) -> None:
-    """Raises OperationError where the engine could not remove these layers' data and would fail in the middle."""
+def refuse_removal(name: str, after: Mapping[str, State], inside: Iterable[str], protect: bool) -> None:
+    """Raises OperationError where the engine could not remove data and would fail in the middle. `inside` are layers that go and
+    have declared something inside of a server, which would have to remove it."""
     if protect:
         raise OperationError(f"the stack {name} protects its data (clinical:protect), so nothing was removed. What to do: set "
                              f"clinical:protect to false, run `./pipeline all start --stack {name}`, then this command again.")
-    for layer in gone:
+    for layer in inside:
         for need in needed_by(layer):
             if after[need] is State.STOPPED:
                 raise OperationError(f"{layer} keeps its data in {need}, which is stopped, so nothing was removed. What to do: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,8 +60,13 @@ class Command:
     def each(self, layers: Iterable[str], *arguments: str) -> dict[str, Answer]:
         """The same command for each of the layers, a few at a time."""
         chosen = list(layers)
+        return dict(zip(chosen, self.several([(layer, *arguments) for layer in chosen]), strict=True))
+
+    def several(self, calls: Sequence[Sequence[str]], status: int = 0,
+                variables: Mapping[str, str | None] | None = None) -> list[Answer]:
+        """Several commands, a few at a time; the answers in the same order."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return dict(zip(chosen, pool.map(lambda layer: self(layer, *arguments), chosen), strict=True))
+            return list(pool.map(lambda call: self(*call, status=status, variables=variables), calls))
 
     @contextmanager
     def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:

@@ -45,6 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--keep-failed", action="store_true", help="leave the stacks of a run with a failed test running"
     )
     parser.addoption("--dags", action="store_true", help="run every DAG, too, which takes half an hour more")
+    parser.addoption("--commands", action="store_true",
+                     help="every command for every layer, where else some stand for all, which takes some minutes more")
     parser.addoption("--observability", action="store_true",
                      help="with the observability layer and its tests, which takes a quarter of an hour more")
 
@@ -149,6 +151,12 @@ def platform(new_stack: NewStack, request: pytest.FixtureRequest) -> Stack:
 def command(platform: Stack) -> Command:
     """The management command, for the platform."""
     return Command(platform)
+
+
+@pytest.fixture(scope="session")
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Whether each layer is tried where else some stand for all."""
+    return bool(request.config.getoption("--commands"))
 
 
 @pytest.fixture(scope="session")

@@ -59,9 +59,9 @@ def test_a_wrong_setting_is_refused_before_anything_changes(platform: Stack, com
 
 def test_stopped_docker_is_said(unharmed: Seen, command: Command, tmp_path: Path) -> None:
     """By whatever needs it; what does not goes on, and doctor has the rest."""
-    for given in (*CHANGING, "status", "health", "logs", "build", "init"):
-        told = command("infrastructure", given, status=1, variables=DEAD).told
-        assert "Docker does not answer" in told and "DOCKER_HOST" in told, given
+    calls = [("infrastructure", given) for given in (*CHANGING, "status", "health", "logs", "build", "init")]
+    for call, answer in zip(calls, command.several(calls, status=1, variables=DEAD), strict=True):
+        assert "Docker does not answer" in answer.told and "DOCKER_HOST" in answer.told, call
     assert "Docker does not answer" in command("infrastructure", "validate", status=1, variables=DEAD).found
     assert command("infrastructure", "urls", variables=DEAD).found
     command("infrastructure", "doctor", "--output", str(tmp_path / "report.txt"), variables=DEAD)
@@ -71,16 +71,19 @@ def test_stopped_docker_is_said(unharmed: Seen, command: Command, tmp_path: Path
 def test_a_missing_engine_is_said(unharmed: Seen, command: Command, tmp_path: Path) -> None:
     """Neither on the PATH nor in Pulumi's own folder."""
     without = {"PATH": "/usr/bin:/bin", "PULUMI_HOME": str(tmp_path)}
-    for given in (*CHANGING, "status", "health", "urls"):
-        assert "there is no `pulumi`: `make up STACK=" in command("infrastructure", given, status=1, variables=without).told, given
+    calls = [("infrastructure", given) for given in (*CHANGING, "status", "health", "urls")]
+    for call, answer in zip(calls, command.several(calls, status=1, variables=without), strict=True):
+        assert "there is no `pulumi`: `make up STACK=" in answer.told, call
     assert "there is no `pulumi`" in command("pulumi", "whoami", status=1, variables=without).told
 
 
 def test_a_wrong_passphrase_is_said(unharmed: Seen, command: Command) -> None:
     """With the file that should hold the right one."""
-    for given in (*CHANGING, "health", "validate"):
-        told = command("infrastructure", given, status=1, variables={"PULUMI_CONFIG_PASSPHRASE": "another"}).told
-        assert "incorrect passphrase" in told and "PULUMI_CONFIG_PASSPHRASE_FILE names (.state/passphrase" in told, given
+    calls = [("infrastructure", given) for given in (*CHANGING, "health", "validate")]
+    wrong = {"PULUMI_CONFIG_PASSPHRASE": "another"}
+    for call, answer in zip(calls, command.several(calls, status=1, variables=wrong), strict=True):
+        assert "incorrect passphrase" in answer.told, call
+        assert "PULUMI_CONFIG_PASSPHRASE_FILE names (.state/passphrase" in answer.told, call
 
 
 def test_a_fresh_clone_is_told_to_be_set_up(platform: Stack, command: Command, tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ class Source:
         except KafkaException as error:
             return f"Kafka does not answer: {_words(error)}"
         missing = sorted(set(self._topics) - set(there))
-        return f"topics are missing: {', '.join(missing)}; `./pipeline infrastructure start` makes them" if missing else None
+        return f"topics are missing: {', '.join(missing)}; `./pipeline infrastructure init` makes them" if missing else None
 
     def close(self) -> None:
         """Leaves the group."""

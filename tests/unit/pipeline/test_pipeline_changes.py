@@ -12,7 +12,7 @@ from pulumi.automation import OpType
 from operations import rotating
 from operations.stack import CONTAINER, IMAGE
 from tests.unit.pipeline.conftest import Command, World
-from tests.unit.pipeline.fakes import FakeDocker, container, engine_error, event, fault, step
+from tests.unit.pipeline.fakes import FakeDocker, container, engine_error, event, fault, step, urn
 
 
 def test_starting_a_layer_starts_what_it_needs_first(world: World, pipeline: Command) -> None:
@@ -105,9 +105,23 @@ def test_removing_data_is_asked_for(world: World, pipeline: Command, monkeypatch
 def test_data_inside_a_stopped_layer_is_not_removed(world: World, pipeline: Command) -> None:
     """The server that would have to do it does not run; nothing is written, and the message names what to start."""
     stack, _ = world("stopped")
+    stack.resources.append(rule())
     done = pipeline("storage", "stop-full", "--yes")
     assert (done.status, stack.calls) == (1, []) and "./pipeline infrastructure start" in done.err
     assert pipeline("all", "stop-full", "--yes").status == 0, "what goes together needs no server"
+
+
+def test_a_layer_with_nothing_inside_of_servers_can_go_while_they_are_stopped(world: World, pipeline: Command) -> None:
+    """Volumes are Docker's, which needs no server for them."""
+    stack, _ = world("stopped")
+    assert pipeline("storage", "stop-full", "--yes").status == 0
+    assert stack.states == {"infrastructure": "stopped", "storage": "absent"}
+
+
+def rule() -> dict[str, str]:
+    """What the storage layer declares inside of a server, in the stack's state."""
+    kind = "minio:index/ilmPolicy:IlmPolicy"
+    return {"type": kind, "urn": urn(f"clinical:layer:Storage${kind}", "bronze-lifecycle")}
 
 
 def test_protected_data_is_not_removed(world: World, pipeline: Command) -> None:
