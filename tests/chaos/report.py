@@ -11,15 +11,21 @@ from dataclasses import dataclass
 from tests.chaos.planner import Fault, Kind
 from tests.chaos.verdict import Verdict
 
-LIMITS = {Kind.KILL: 180, Kind.PAUSE: 180, Kind.CUT: 180, Kind.RESTART: 240, Kind.DISK: 240}
-"""Seconds within which everything must be well again after each kind of fault."""
+LIMITS = {Kind.KILL: 240, Kind.PAUSE: 240, Kind.CUT: 240, Kind.RESTART: 480, Kind.DISK: 300}
+"""Seconds within which everything must be well again after each kind of fault, on the smallest machine that the platform runs on.
+After a restart of all every query of the stream begins on a cold virtual machine at the same moment."""
+UNDISTURBED = 3
+"""How often the same is measured before any fault."""
+PATIENCE = 2
+"""How many times its limit a recovery is waited for, to tell what is late from what never comes."""
 BRONZE_SECONDS = 120
 """Within which what was accepted must stand in bronze, once all is well."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a fault. `recovered` is in seconds from the end of its cause, None where it was not in time."""
+    """What became of a fault. `recovered` is in seconds from the end of its cause; None where it never did, and `states` says
+    what was not well then."""
 
     fault: Fault
     recovered: float | None
@@ -27,13 +33,13 @@ class Outcome:
     lost: int
     doubled: int
     states: str = ""
-    """What was not well when the time was over."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The end of a run."""
+    """The end of a run. `undisturbed` is what the same measure as a recovery's gives before any fault, in seconds."""
 
+    undisturbed: float
     accepted: int
     alerts: int
     records: int
@@ -48,8 +54,11 @@ def problems(outcomes: Sequence[Outcome], summary: Summary) -> list[str]:
     found = []
     for one in outcomes:
         name = f"seed {one.fault.seed}, fault {one.fault.number} ({named(one.fault)})"
+        limit = LIMITS[one.fault.kind]
         if one.recovered is None:
-            found.append(f"{name}: not well again within {LIMITS[one.fault.kind]} s: {one.states}")
+            found.append(f"{name}: not well again within {limit * PATIENCE} s: {one.states}")
+        elif one.recovered > limit:
+            found.append(f"{name}: well again after {one.recovered:.0f} s, the limit is {limit} s")
         if one.lost or one.doubled:
             found.append(f"{name}: {one.lost} lost and {one.doubled} doubled in bronze")
     for rule, verdict in summary.verdicts.items():
@@ -92,6 +101,7 @@ its own with the layers {', '.join(layers)}.
 
 | kind | times | median | longest | limit |
 | --- | --- | --- | --- | --- |
+| no fault | {UNDISTURBED} | {summary.undisturbed:.0f} s |  |  |
 {kinds}
 
 At the end, with the senders at rest:
@@ -116,7 +126,7 @@ HOW = """## How it is measured
 - A fault strikes while events flow. The seed draws its kind, its target, how long it lasts, and how long nothing strikes before.
   The run takes away its own fault (goes on with a paused container, opens the network, frees the disk) and mends nothing else.
 - *Well again* counts from the end of the cause until every container is healthy, those that were killed have started anew, and
-  events of both kinds that were made after the end stand in silver. The stream takes 10 to 20 s for that without any fault.
+  events of both kinds that were made after the end stand in silver. The row "no fault" is the same measure before the first one.
 - *Lost*: accepted, and not in bronze two minutes after all was well. The alert of a critical result counts like an event.
   *Doubled*: a position of Kafka that stands in bronze more than once.
 - The table of rules is about every record, those of the simulated patients among them.
@@ -130,7 +140,7 @@ The same seeds give the same faults; `make chaos SEEDS="4 5" FAULTS=10` gives ot
 
 def _row(one: Outcome) -> str:
     fault = one.fault
-    well = "not in time" if one.recovered is None else f"{one.recovered:.0f} s"
+    well = "never" if one.recovered is None else f"{one.recovered:.0f} s"
     cells = (fault.seed, fault.number, fault.kind.value, ", ".join(fault.targets) or "all", lasted(fault), well, one.accepted,
              one.lost, one.doubled)
     return f"| {' | '.join(str(cell) for cell in cells)} |"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from tests.chaos.bronze import Bronze
 from tests.chaos.disks import SIZES_MB, Disks
 from tests.chaos.faults import Faults
 from tests.chaos.planner import Fault, Kind, plan, shares
-from tests.chaos.report import BRONZE_SECONDS, LIMITS, Outcome, Summary, named
+from tests.chaos.report import BRONZE_SECONDS, LIMITS, PATIENCE, UNDISTURBED, Outcome, Summary, named
 from tests.chaos.sending import Ledger, Sender, client
 from tests.chaos.verdict import Ending, Verdict
 from tests.e2e.flow import at_rest
@@ -46,6 +47,7 @@ class Run:
                               time.monotonic)
         self._services = set(stack.containers())
         self._doubled: frozenset[object] = frozenset()
+        self._undisturbed = 0.0
         self.outcomes: list[Outcome] = []
 
     def strike(self, seeds: Sequence[int], count: int) -> None:
@@ -54,11 +56,19 @@ class Run:
         self._sender.start()
         if not until(lambda: self._healthy() and self._flowing(begin), WARM_SECONDS):
             raise TimeoutError(f"no event came to silver within {WARM_SECONDS} s, before any fault: read {self._stack.logs}")
+        self._undisturbed = statistics.median(self._undisturbed_once() for _ in range(UNDISTURBED))
+        say(f"without a fault new events are in silver after {self._undisturbed:.0f} s")
         for seed, share in shares(count, seeds).items():
             for fault in plan(seed, share, self._services, set(SIZES_MB) & self._services):
                 self.outcomes.append(self._one(fault))
                 if self.outcomes[-1].recovered is None:
                     return
+
+    def _undisturbed_once(self) -> float:
+        begin, moment = time.monotonic(), datetime.now(UTC)
+        if not until(lambda: self._healthy() and self._flowing(moment), WARM_SECONDS):
+            raise TimeoutError(f"events stopped coming to silver before any fault: read {self._stack.logs}")
+        return time.monotonic() - begin
 
     def _one(self, fault: Fault) -> Outcome:
         time.sleep(fault.quiet)
@@ -72,15 +82,15 @@ class Run:
             now = self._started()
             return self._healthy() and all(now[name] != before[name] for name in anew) and self._flowing(moment)
 
-        in_time = until(well, LIMITS[fault.kind])
+        back = until(well, LIMITS[fault.kind] * PATIENCE)
         now = time.monotonic()
-        states = "" if in_time else self._states()
-        if not in_time:
+        states = "" if back else self._states()
+        if not back:
             self._stack.keep_logs()
         verdict = self._in_bronze(now)
         fresh = verdict.doubled - self._doubled
         self._doubled = verdict.doubled
-        outcome = Outcome(fault=fault, recovered=now - end if in_time else None, accepted=self._ledger.between(begin, now),
+        outcome = Outcome(fault=fault, recovered=now - end if back else None, accepted=self._ledger.between(begin, now),
                           lost=len(verdict.lost), doubled=len(fresh), states=states)
         say(f"  well again: {outcome.recovered and round(outcome.recovered)} s, accepted {outcome.accepted}, lost {outcome.lost}, "
             f"doubled {outcome.doubled} {states}")
@@ -108,9 +118,9 @@ class Run:
         accepted = self._ledger.all()
         verdicts = {"every accepted event and alert in bronze": self._bronze.verdict(self._ledger.promised()),
                     **endings[-1].verdicts()}
-        return Summary(accepted=len(accepted), alerts=sum(one.alert is not None for one in accepted), records=len(kafka),
-                       repeated=endings[-1].repeated(), answers=dict(self._ledger.answers), surprises=self._ledger.surprises,
-                       verdicts=verdicts)
+        return Summary(undisturbed=self._undisturbed, accepted=len(accepted), alerts=sum(one.alert is not None for one in accepted),
+                       records=len(kafka), repeated=endings[-1].repeated(), answers=dict(self._ledger.answers),
+                       surprises=self._ledger.surprises, verdicts=verdicts)
 
     def _in_bronze(self, moment: float) -> Verdict:
         promised = self._ledger.promised(until=moment)

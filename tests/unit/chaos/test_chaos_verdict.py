@@ -159,8 +159,8 @@ def outcome(**changes: Any) -> Outcome:
 
 def summary(**changes: Any) -> Summary:
     """The end of a good run."""
-    whole = Summary(accepted=900, alerts=40, records=2000, repeated=2, answers={"202": 890, "503": 10}, surprises=[],
-                    verdicts={"a rule": NOTHING})
+    whole = Summary(undisturbed=14.0, accepted=900, alerts=40, records=2000, repeated=2, answers={"202": 890, "503": 10},
+                    surprises=[], verdicts={"a rule": NOTHING})
     return replace(whole, **changes)
 
 
@@ -175,7 +175,8 @@ def test_a_good_run_has_no_problems_and_says_so() -> None:
 @pytest.mark.parametrize(("outcomes", "end", "words"), [
     ([outcome(lost=1)], summary(), "1 lost and 0 doubled"),
     ([outcome(doubled=2)], summary(), "0 lost and 2 doubled"),
-    ([outcome(recovered=None, states="kafka exited")], summary(), "not well again within 180 s: kafka exited"),
+    ([outcome(recovered=None, states="kafka exited")], summary(), "not well again within 480 s: kafka exited"),
+    ([outcome(recovered=250.0)], summary(), "well again after 250 s, the limit is 240 s"),
     ([outcome()], summary(verdicts={"a rule": compare({"x"}, {})}), "at the end, a rule: 1 lost"),
     ([outcome()], summary(verdicts={"a rule": compare({"x"}, {"x": 2})}), "0 lost, 1 doubled"),
     ([outcome()], summary(surprises=["500: oh"]), "answered a valid event with 500: oh")])
