@@ -26,7 +26,7 @@ from tests.e2e.stack import Stack
 
 SENDERS = ("kafka-producer", "clinical-data-generator")
 KINDS = ("patient-vitals", "lab-results")
-POLL_SECONDS, WARM_SECONDS, END_SECONDS = 2, 600, 600
+POLL_SECONDS, WARM_SECONDS, END_SECONDS = 2, 1200, 900
 CONFIG = {"producerRate": "8", "generatorRate": "1", "bronzeFlushSeconds": "5", "simulatedPatients": "200",
           "faultMalformed": "0.02", "faultWrongUnit": "0.02", "faultDuplicate": "0.03"}
 """Slow senders, since it is not their number that matters, with faults that fill the quarantine; and bronze soon enough to look."""
