@@ -7,7 +7,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 SETUP := $(RUN) -m operations.setup
 
-.PHONY: help up down destroy preview test lint unit dags e2e bench lock pr plan scan images
+.PHONY: help up down destroy preview test lint unit dags e2e bench chaos lock pr plan scan images
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/make \1|\2/' | column -t -s'|'
@@ -64,6 +64,12 @@ e2e: tools ## the platform end to end, in a stack of its own; also OBSERVABILITY
 
 bench: tools ## measure, and write docs/benchmarks.md
 	@$(RUN) -m tests.bench
+
+SEEDS ?= 1 2 3
+FAULTS ?= 20
+LAYERS ?= infrastructure storage ingestion processing
+chaos: tools ## faults while events flow, and docs/chaos.md; needs root; SEEDS="1 2 3" FAULTS=20 (in all), LAYERS="…" of its stack
+	@$(RUN) -m tests.chaos --seeds $(SEEDS) --faults $(FAULTS) --layers $(LAYERS)
 
 plan: tools ## what a change does to dev and prod, checked by the policies (BASE=main: compared with)
 	@$(RUN) -m operations.pr plan $(or $(BASE),main)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from applications.clinical.models import DEAD_LETTER_TOPIC, INGRESS, DeadLetter, Event
 from applications.clinical.reasons import Invalid
@@ -55,3 +56,8 @@ def letter(position: Position, record: Record) -> tuple[Position, bytes]:
     if found.source_topic is None or found.source_offset is None:
         return position, base64.b64decode(found.raw)
     return (found.source_topic, found.source_partition or 0, found.source_offset), base64.b64decode(found.raw)
+
+
+def positions(rows: list[dict[str, Any]]) -> list[Position]:
+    """The source positions of quarantined records."""
+    return [(row["source_topic"], row["source_partition"], row["source_offset"]) for row in rows]

@@ -10,11 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from applications.clinical.simulation import Entry, read_journal
 from applications.ingestion import generator, producer
+from tests.e2e.lake import Lake
 from tests.e2e.stack import Stack
 
 POLL_SECONDS = 3
+REST_SECONDS = 15
+"""Longer than the queue's figures are old (5 s) and a batch of the processor takes."""
 FAULTS = {"fault_duplicate": 0.03, "fault_late": 0.02, "fault_out_of_order": 0.02, "fault_alternate_unit": 0.02,
           "fault_wrong_unit": 0.01, "fault_malformed": 0.01}
 LONGEST = 600
@@ -46,6 +51,15 @@ def crash(stack: Stack, service: str) -> None:
 def healthy(stack: Stack) -> bool:
     """Whether every container is healthy."""
     return stack.unhealthy() == {}
+
+
+def at_rest(platform: Stack, lake: Lake) -> bool:
+    """Whether nothing waits in the queue, and nothing came to Kafka for a while: a processor that was killed may be behind."""
+    ends = lake.ends()
+    time.sleep(REST_SECONDS)
+    queues = httpx.get(f"http://127.0.0.1:{platform.port('clinical-mq')}/api/queues",
+                       auth=("monitor", platform.secrets["mq-monitor"])).raise_for_status().json()
+    return bool(queues) and sum(queue["messages"] for queue in queues) == 0 and lake.ends() == ends
 
 
 @dataclass

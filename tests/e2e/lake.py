@@ -107,6 +107,14 @@ class Lake:
         except TableNotFoundError:
             return []
 
+    def recent(self, path: str, moment: datetime) -> set[str]:
+        """The ids of a table's events from that moment of their own time on; none while the table is not there."""
+        try:
+            rows = self._delta(path).to_pyarrow_dataset()
+        except TableNotFoundError:
+            return set()
+        return set(rows.to_table(columns=["event_id"], filter=pc.field("event_time") >= moment)["event_id"].to_pylist())
+
     def digest(self, path: str, columns: Iterable[str]) -> tuple[int, int]:
         """The number of a table's rows and a sum over a hash of each: equal for equal rows, in whatever order."""
         rows = self._delta(path).to_pyarrow_dataset()

@@ -279,7 +279,7 @@ def remove_images(client: docker.DockerClient) -> None:
         client.images.remove(str(image.id), force=True)
 
 
-def remove_leftovers(client: docker.DockerClient) -> list[str]:
+def remove_leftovers(client: docker.DockerClient, prefix: str = NAME_PREFIX) -> list[str]:
     """Removes what runs before this one left behind; returns the names of their stacks. Call it under the run lock."""
     label = "clinical.stack"
     things = [
@@ -287,7 +287,7 @@ def remove_leftovers(client: docker.DockerClient) -> list[str]:
         *(v.attrs["Labels"] for v in client.volumes.list(filters={"label": label})),
         *(n.attrs["Labels"] for n in client.networks.list(filters={"label": label})),
     ]
-    stacks = sorted({labels[label] for labels in things if labels[label].startswith(NAME_PREFIX)})
+    stacks = sorted({labels[label] for labels in things if labels[label].startswith(prefix)})
     for stack in stacks:
         remove_by_label(client, stack)
     remove_images(client)

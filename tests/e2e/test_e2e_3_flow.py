@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from applications.clinical.models import INGRESS
 from applications.clinical.silver import row
 from applications.clinical.simulation import Entry, FaultKind
-from tests.e2e.accounts import Accounts
-from tests.e2e.flow import Senders, crash, healthy, wait_until
+from tests.e2e.accounts import Accounts, positions
+from tests.e2e.flow import Senders, at_rest, crash, healthy, wait_until
 from tests.e2e.lake import Lake, Position, Record
 from tests.e2e.stack import Stack
 
 STREAMED, THROUGH_GATEWAY = 15_000, 5_000
 CRASHED = ("kafka-consumer", "lab-results-processor", "clinical-mq", "spark-streaming", "minio", "kafka")
-REST_SECONDS = 15
-"""Longer than the queue's figures are old (5 s) and a batch of the processor takes."""
 REFUSED = (FaultKind.WRONG_UNIT, FaultKind.MALFORMED)
 PREFIXES = {"kafka-producer": "PTK", "clinical-data-generator": "PTG"}
 
@@ -39,20 +35,6 @@ class Outcome:
     due: Accounts
     silver: dict[str, list[dict[str, Any]]]
     quarantine: list[dict[str, Any]]
-
-
-def positions(rows: list[dict[str, Any]]) -> list[Position]:
-    """The source positions of quarantined records."""
-    return [(row["source_topic"], row["source_partition"], row["source_offset"]) for row in rows]
-
-
-def at_rest(platform: Stack, lake: Lake) -> bool:
-    """Whether nothing waits in the queue, and nothing came to Kafka for a while: a processor that was killed may be behind."""
-    ends = lake.ends()
-    time.sleep(REST_SECONDS)
-    queues = httpx.get(f"http://127.0.0.1:{platform.port('clinical-mq')}/api/queues",
-                       auth=("monitor", platform.secrets["mq-monitor"])).raise_for_status().json()
-    return bool(queues) and sum(queue["messages"] for queue in queues) == 0 and lake.ends() == ends
 
 
 @pytest.fixture(scope="module")
