@@ -29,7 +29,8 @@ CONTROL_ROOM = "monitoring-service"
 SECTION = re.compile(r'<section id="([\w-]+)"[^>]*><h2[^>]*>([^<]+)</h2>')
 SEVERITIES = ("critical", "warning")
 ALERT_COLUMNS = {"severity": "severity", "alert": "alert", "service": "about", "since": "since (UTC)", "summary": "what is seen"}
-OTHER_PAGES = {"prometheus": {"targets": "what is scraped", "alerts": "every rule and its state"},
+# Prometheus has its pages elsewhere in Debian's build and in each major release; all of them begin at the first.
+OTHER_PAGES = {"prometheus": {"": "what is scraped, every rule and its state, queries"},
                "alertmanager": {"": "open alerts, silences"},
                "airflow-webserver": {"monitoring/": "reports of quality, model and backup"},
                "mlflow-server": {"": "runs and versions of the model"}, "spark-master": {"": "workers and applications"},

@@ -12,13 +12,13 @@ from applications.ingestion import producer
 from tests.e2e.command import Command
 from tests.e2e.flow import LONGEST, healthy, wait_until
 from tests.e2e.stack import Stack
-from tests.e2e.watching import Watching
+from tests.e2e.watching import OF_LATER, Watching
 from tests.e2e.workflows import RETRAINING, Workflows
 
 WITHOUT_METRICS = {"airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "kafka", "zookeeper", "redis",
                    "redis-insight", "postgres-mlflow", "postgres-airflow", "opensearch"}
 """Services that an exporter, the monitoring service, or Airflow's web server speaks for."""
-OF_REPORTS = {"data_quality_status", "model_status"}
+OF_REPORTS = {"data_quality_status", "model_status"} | OF_LATER
 """Metrics of workflows that have not run here; test_e2e_3_orchestration_watched.py is where they have."""
 PATIENTS, SHIFT, DAYS = 1500, 4, 1
 

@@ -10,6 +10,8 @@ from tests.e2e.stack import Stack
 from tests.unit.observability.alert_rules import asked
 
 SECONDS = 30
+OF_LATER = {"model_prediction_psi"}
+"""Compares with the predictions of earlier days, of which a new stack has none."""
 
 
 class Watching:

@@ -91,4 +91,4 @@ def test_dashboards_are_those_whose_page_is_there(platform: Platform, pipeline: 
     found = json.loads(pipeline("observability", "dashboards", "--json").out)
     assert {"page": "control room", "shows": "Open alerts", "url": "http://h:1/#alerts"} in found
     assert {row["page"] for row in found} == {"control room", "prometheus"}
-    assert {"page": "prometheus", "shows": "what is scraped", "url": "http://h:2/targets"} in found
+    assert {"page": "prometheus", "shows": "what is scraped, every rule and its state, queries", "url": "http://h:2/"} in found
