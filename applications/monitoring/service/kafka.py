@@ -44,14 +44,22 @@ class Cluster:
     """A cluster, asked through its admin interface."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "client.id": "monitoring-service", **QUIET})
+        self._configuration = {"bootstrap.servers": bootstrap, "client.id": "monitoring-service", **QUIET}
+        self._client: AdminClient | None = None
 
     def snapshot(self) -> Snapshot:
         """What Kafka says now. Raises Away."""
         try:
             return self._snapshot()
         except KafkaException as error:
+            # A client whose request was under way when the broker was killed was seen to time out for ever after.
+            self._client = None
             raise Away(f"Kafka does not answer: {error.args[0].str()}") from None
+
+    @property
+    def _admin(self) -> AdminClient:
+        self._client = self._client or AdminClient(self._configuration)
+        return self._client
 
     def _snapshot(self) -> Snapshot:
         topics = {name: topic for name, topic in self._admin.list_topics(timeout=SECONDS).topics.items()

@@ -6,6 +6,7 @@ import socket
 import threading
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from applications.monitoring.service import kafka
 from applications.monitoring.service import services as services_module
@@ -52,6 +53,25 @@ def test_a_kafka_that_is_away_is_told_in_words() -> None:
     """Port 9 is nobody's."""
     with pytest.raises(Away, match="Kafka does not answer"):
         kafka.Cluster("127.0.0.1:9").snapshot()
+
+
+def test_after_a_failure_kafka_is_asked_by_a_new_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was interrupted may never get an answer again."""
+    made: list[FakeAdmin] = []
+
+    class FakeAdmin:
+        def __init__(self, configuration: dict[str, object]) -> None:
+            made.append(self)
+
+        def list_topics(self, timeout: float) -> None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+    monkeypatch.setattr(kafka, "AdminClient", FakeAdmin)
+    cluster = kafka.Cluster("kafka:9092")
+    for clients in (1, 2):
+        with pytest.raises(Away, match="Kafka does not answer"):
+            cluster.snapshot()
+        assert len(made) == clients
 
 
 def test_a_service_is_up_while_its_port_is_open() -> None:
