@@ -34,6 +34,9 @@ ORCHESTRATED = "test_e2e_3_orchestrat"
 """How the names of the modules begin that run DAGs."""
 WATCHED = ("test_e2e_3_control_room", "test_e2e_3_logs", "test_e2e_3_observability", "test_e2e_3_orchestration_watched")
 """The modules that need the observability layer."""
+COMMANDED = ("test_e2e_4_asked", "test_e2e_4_operations", "test_e2e_5_")
+"""The modules that change the platform by the management command; CHANGED does it by the engine alone, and takes less time."""
+CHANGED = ("test_e2e_4_changes",)
 CLIENT = Path(__file__).parent / "client"
 
 NewStack = Callable[..., Stack]
@@ -46,14 +49,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--dags", action="store_true", help="run every DAG, too, which takes half an hour more")
     parser.addoption("--commands", action="store_true",
-                     help="every command for every layer, where else some stand for all, which takes some minutes more")
+                     help="every command for every layer, which takes a quarter of an hour more")
     parser.addoption("--observability", action="store_true",
                      help="with the observability layer and its tests, which takes a quarter of an hour more")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what runs DAGs and what needs the observability layer, unless it is asked for."""
-    unwanted = [*(() if config.getoption("--dags") else (ORCHESTRATED,)), *(() if config.getoption("--observability") else WATCHED)]
+    """Leaves out what runs DAGs or commands and what needs the observability layer, unless it is asked for."""
+    unwanted = [*(() if config.getoption("--dags") else (ORCHESTRATED,)), *(() if config.getoption("--observability") else WATCHED),
+                *(CHANGED if config.getoption("--commands") else COMMANDED)]
     left_out = [item for item in items if any(name in item.nodeid for name in unwanted)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]

@@ -12,7 +12,6 @@ import pytest
 from applications.clinical.models import INGRESS
 from applications.clinical.silver import COLUMNS
 from tests.e2e.accounts import Accounts
-from tests.e2e.command import Command
 from tests.e2e.flow import healthy, wait_until
 from tests.e2e.jobs import Jobs
 from tests.e2e.lake import Lake
@@ -79,13 +78,13 @@ def test_a_job_makes_of_bronze_what_the_stream_made_of_kafka(platform: Stack, st
     assert sum(topic["accepted"] + topic["quarantined"] for topic in again["topics"].values()) == 0
 
 
-def test_gold_counts_what_is_in_silver(platform: Stack, streamed: Tables, jobs: Jobs, command: Command) -> None:
+def test_gold_counts_what_is_in_silver(platform: Stack, streamed: Tables, jobs: Jobs) -> None:
     """One row a patient and day, whose counts are those of the silver tables."""
     lake, today = Lake(platform), datetime.now(UTC).date()
     days = {"from": (today - timedelta(days=3)).isoformat(), "to": today.isoformat()}
     jobs.run("gold", **days)
     first = lake.table("gold/patient-day")
-    command("processing", "submit", "gold", *(f"{name}={day}" for name, day in days.items()))
+    jobs.run("gold", **days)
     gold = lake.table("gold/patient-day")
     assert sorted(map(repr, first)) == sorted(map(repr, gold))
     silver: dict[str, list[dict[str, Any]]] = {kind: lake.table(f"silver/{kind}", ["patient_id", "event_date"]) for kind in INGRESS}

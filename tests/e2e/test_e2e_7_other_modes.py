@@ -12,9 +12,9 @@ import pytest
 from minio import Minio
 
 from components.infrastructure.tables import BUCKETS, KEPT_DATABASES, LAKE_USERS
+from operations.lake import Directory, backup, database_containers, restore
 from operations.lake.backing_up import BUCKETS as KEPT
 from operations.lake.store import client_of
-from tests.e2e.command import Command
 from tests.e2e.conftest import NewStack
 from tests.e2e.flow import wait_until
 from tests.e2e.places import Place
@@ -133,17 +133,13 @@ def test_a_backup_brings_everything_back_after_a_destroy(pulled: Stack, tmp_path
             connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
     before = lake_contents(lake)
     assert any(bucket == "bronze" and key.endswith(".parquet") for bucket, key in before)
-    command = Command(pulled)
-    made = command("storage", "backup", "--to", str(tmp_path), "--json").data()
-    assert made["objects"] == len(before)
+    made = backup(lake, Directory(tmp_path), databases=database_containers(pulled.client, pulled.name))
+    assert made.total.objects == len(before)
     pulled.destroy()
     assert left(pulled.client, pulled.name) == []
     pulled.up()
     assert lake_contents(lake) == {}
-    bring_back = ("storage", "restore", "--from", str(tmp_path), "--json")
-    planned = command(*bring_back, "--dry-run").data()
-    assert planned["uploaded"] == len(before) and lake_contents(lake) == {}
-    assert command(*bring_back).data() == planned
+    restore(lake, Directory(tmp_path), databases=database_containers(pulled.client, pulled.name))
     assert lake_contents(lake) == before
     for name in KEPT_DATABASES:
         with database(pulled, name.name, name.server) as connection:
@@ -152,7 +148,7 @@ def test_a_backup_brings_everything_back_after_a_destroy(pulled: Stack, tmp_path
     pulled.up()
     wait_until("new events reach bronze", lambda: len(lake_contents(lake)) > len(before))
     assert before.items() <= lake_contents(lake).items()
-    print(f"\nrestored: {made['objects']} objects, {made['bytes']} bytes")
+    print(f"\nrestored: {made.total.objects} objects, {made.total.bytes} bytes")
 
 
 def database(stack: Stack, name: str, server: str) -> psycopg.Connection:
