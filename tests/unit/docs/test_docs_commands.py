@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from components.settings import Platform, keys_of, layer_kinds
 from operations.__main__ import application
-from tests.e2e.stack import TREE
+from operations.stack import PROJECT_FOLDER as TREE
 
 PAGES = [TREE / "README.md", *sorted((TREE / "docs").glob("*.md"))]
 PROGRAMS = [path for folder in ("operations", "components", "applications", "toolchain", "policies")
