@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -90,6 +90,12 @@ class Tables:
                 return DeltaTable(self.uri(name), storage_options=dict(self.options))
             except TableNotFoundError:
                 return None
+
+    def began(self, names: Iterable[str]) -> datetime | None:
+        """When the first of these tables was made (UTC); None while there is none of them."""
+        found = [table.metadata().created_time for name in names if (table := self.table(name)) is not None]
+        made = [moment for moment in found if moment is not None]
+        return datetime.fromtimestamp(min(made) / 1000, UTC) if made else None
 
     def rows(self, name: str, where: pc.Expression | None = None, written_since: datetime | None = None) -> ds.Dataset | None:
         """The rows of a table for which `where` holds; None while there is no table. Files written before `written_since` are

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from applications.monitoring import champion
 from applications.orchestration import connections, serving
 
 
@@ -52,6 +54,24 @@ def test_judge_chooses_a_way_that_exists(dags: dict[str, Any], monkeypatch: pyte
     assert call(dag, "judge", result) == way and way in dag.get_task("judge").downstream_task_ids
     if way == "keep":
         assert call(dag, "keep", result)["champion"] == 3
+
+
+@pytest.mark.parametrize(("kind", "found", "goes_on"), [
+    ("scheduled", None, False), ("scheduled", SimpleNamespace(version="3"), True), ("manual", None, True)])
+def test_a_planned_training_needs_a_champion(dags: dict[str, Any], monkeypatch: pytest.MonkeyPatch, kind: str, found: Any,
+                                             goes_on: bool) -> None:
+    """Until then ml-training waits for the history by itself; the schedule of a new platform begins at once, and would fail."""
+    dag = dags["scheduled_retraining"]
+    monkeypatch.setitem(dag.get_task("is_due").python_callable.__globals__, "get_current_context",
+                        lambda: {"dag_run": SimpleNamespace(run_type=kind)})
+    monkeypatch.setattr(connections, "endpoint", lambda _: SimpleNamespace(url="http://mlflow"))
+    monkeypatch.setattr(champion, "champion", lambda _: found)
+    assert upstream(dag, "refresh_features") == {"is_due"}
+    if goes_on:
+        assert call(dag, "is_due")
+    else:
+        with pytest.raises(AirflowSkipException, match="no champion yet"):
+            call(dag, "is_due")
 
 
 def test_a_roll_back_follows_only_from_the_check(dags: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

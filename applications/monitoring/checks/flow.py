@@ -29,12 +29,18 @@ def flow(tables: Tables, span: Span, limits: Quality) -> Iterator[Check]:
 
 
 def freshness(tables: Tables, span: Span, limits: Quality) -> Iterator[Check]:
-    """How old the newest row of a table was at the end of the span, in minutes."""
+    """How old the newest row of a table was at the end of the span, in minutes. A platform that has not stored anything for so long
+    yet is too young to be judged: its schedule begins with a time before its own."""
+    began = tables.began(map(name_of, INGRESS))
     for kind, limit in limits.age_minutes.items():
         name = name_of(EventType(kind))
         rows = tables.rows(name, pc.field("received_time") < moment(span.end),
                            written_since=span.end - timedelta(minutes=2 * limit.failure))
         latest = None if rows is None else count(_LATEST, rows=rows)[0][0]
+        if latest is None and (began is None or began > span.end - timedelta(minutes=limit.failure)):
+            yield Check("age-minutes", name, Status.SKIPPED, None, limit.failure, "the platform is younger than this limit",
+                        "freshness")
+            continue
         if latest is None:
             yield Check("age-minutes", name, Status.FAILURE, None, limit.failure,
                         f"nothing was stored for {2 * limit.failure:g} minutes: see whether the senders and spark-streaming run",

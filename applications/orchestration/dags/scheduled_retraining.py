@@ -6,6 +6,7 @@ the new version and answer with it within `verify_minutes`; else the one before 
 
 | task | what |
 | --- | --- |
+| is_due | skips a planned run while there is no champion: ml-training makes the first one by itself |
 | refresh_features | job `incremental` of feature-engineering |
 | train | job `train`, which registers what passes the gates on data and promotes nothing by itself |
 | judge | the gates as a table in the log; goes on with `promote` or `keep` |
@@ -22,7 +23,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from applications.orchestration import connections, judging, serving
 from applications.orchestration.defaults import TRAINING_POOL, dag_arguments
@@ -44,6 +45,17 @@ PARAMS = {
                      description="Train, judge, promote or keep, verify serving, roll back"))
 def scheduled_retraining() -> None:
     """Wires the tasks."""
+
+    @task
+    def is_due() -> str:
+        """Skips the run that a new platform's schedule begins with: it would train on a history that is still on its way."""
+        from applications.monitoring.champion import champion
+        if get_current_context()["dag_run"].run_type != "scheduled":
+            return "asked for"
+        found = champion(connections.endpoint("mlflow").url)
+        if found is None:
+            raise AirflowSkipException("there is no champion yet: ml-training makes the first one once it has labels enough")
+        return f"version {found.version} is champion"
 
     @task.branch
     def judge(trained: dict[str, Any]) -> str:
@@ -87,7 +99,7 @@ def scheduled_retraining() -> None:
                           parameters={"version": f"{{{{ {TRAINED}['version'] }}}}"})
     roll_back = JobOperator(task_id="roll_back", endpoint="ml_training", kind="rollback", pool=TRAINING_POOL)
     judged = judge(train.output)
-    refresh >> train
+    is_due() >> refresh >> train
     judged >> [promote, keep(train.output)]
     verify_serving(promote.output) >> roll_back >> report_roll_back(roll_back.output)
 

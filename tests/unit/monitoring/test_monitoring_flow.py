@@ -74,6 +74,22 @@ def test_silence_is_a_failure(world: World) -> None:
     assert ages[f"silver/{EventType.PATIENT_VITALS}"].status is Status.FAILURE
 
 
+def test_a_platform_is_not_accused_of_the_time_before_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schedule of a new one begins with an interval before its first table: an age is judged once the tables are as old as its
+    limit. Tables that are old enough and have nothing in them since are a failure."""
+    limits = thresholds().quality
+    before = Span(NOW - timedelta(days=30, hours=4), NOW - timedelta(days=30))
+
+    def statuses() -> set[Status]:
+        return {check.status for check in flow(world.tables, before, limits) if check.name == "age-minutes"}
+    assert statuses() == {Status.SKIPPED}
+    world.simulate().write()
+    assert statuses() == {Status.SKIPPED}
+    longest = max(limit.failure for limit in limits.age_minutes.values())
+    monkeypatch.setattr(type(world.tables), "began", lambda *_: before.end - timedelta(minutes=longest))
+    assert statuses() == {Status.FAILURE}
+
+
 def test_thresholds_are_whole_and_in_order() -> None:
     """The file is read as a whole: an unknown key, or a warning above its failure, is refused."""
     found = thresholds().model_dump(mode="json")
