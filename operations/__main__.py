@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pulumi
 import typer
@@ -12,16 +13,18 @@ from rich.markup import escape
 
 import toolchain
 from components.settings import layer_kinds
-from operations import commands, completion, plugins, reading
+from operations import commands, completion, plugins, reading, remote
 from operations.environment import environment
 from operations.faults import OperationError
 from operations.images import ImageError
-from operations.options import DEFAULT_STACK, StackName
+from operations.options import DEFAULT_STACK, StackWithoutDocker
 from operations.stack import PROJECT_FOLDER
 
 ALL = "all"
 EXPECTED = (OperationError, ImageError, toolchain.ToolchainError, pulumi.RunError)
 INTERRUPTED = 130
+ASKING_DOCKER = {"destroy", "import", "pre", "preview", "refresh", "up", "update", "watch"}
+"""Pulumi's commands that start its plugins. The others do without Docker, since one of them may mend what keeps it away."""
 
 
 def application() -> typer.Typer:
@@ -35,6 +38,7 @@ def application() -> typer.Typer:
         reading.add(group, layers)
         if layer == ALL:
             commands.add_for_all(group)
+            reading.add_for_all(group)
         else:
             plugins.add_commands(layer, group)
         app.add_typer(group, name=layer)
@@ -43,11 +47,12 @@ def application() -> typer.Typer:
     return app
 
 
-def passed_on(context: typer.Context, stack: StackName = DEFAULT_STACK) -> None:
+def passed_on(context: typer.Context, stack: StackWithoutDocker = DEFAULT_STACK) -> None:
     """Runs a Pulumi command for the stack, in the right environment."""
     command = ["pulumi", *context.args, "--stack", stack]
     try:
-        status = subprocess.run(command, cwd=PROJECT_FOLDER, env=environment(PROJECT_FOLDER), check=False).returncode
+        with remote.reached(stack) if ASKING_DOCKER.intersection(context.args[:1]) else nullcontext():
+            status = subprocess.run(command, cwd=PROJECT_FOLDER, env=environment(PROJECT_FOLDER), check=False).returncode
     except FileNotFoundError:
         raise OperationError(f"there is no `pulumi`: `make up STACK={stack}` installs it") from None
     raise typer.Exit(status)

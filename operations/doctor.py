@@ -19,6 +19,7 @@ from pulumi import automation as auto
 
 from applications.observability.shipper.redaction import redact
 from components.settings import NAMESPACE, Settings, layer_kinds
+from operations import remote
 from operations.environment import environment
 from operations.faults import OperationError
 from operations.logs import lines_of
@@ -155,10 +156,17 @@ def output(*command: str) -> str:
 
 
 def machine() -> str:
-    """Processors, memory, free disk and load."""
+    """Processors, memory, free disk and load of this machine, and what Docker says of its own, which may be another."""
     disk = shutil.disk_usage(PROJECT_FOLDER)
     return (f"{os.cpu_count()} processors, load {', '.join(f'{load:.1f}' for load in os.getloadavg())}\n"
-            f"{total_memory() / 2**30:.1f} GiB memory\n{disk.free / 2**30:.1f} of {disk.total / 2**30:.1f} GiB disk free")
+            f"{total_memory() / 2**30:.1f} GiB memory\n{disk.free / 2**30:.1f} of {disk.total / 2**30:.1f} GiB disk free\n"
+            f"Docker's machine: {tried(docker_machine)}{' (another, through a tunnel)' if remote.elsewhere() else ''}")
+
+
+def docker_machine() -> str:
+    """Processors and memory of the machine that Docker runs on."""
+    found = connect().info()
+    return f"{found['NCPU']} processors, {found['MemTotal'] / 2**30:.1f} GiB memory, {found['Architecture']}"
 
 
 def variables() -> str:

@@ -1,4 +1,4 @@
-"""The commands that only look: status, health, logs, urls, graph, validate, doctor."""
+"""The commands that only look: status, health, logs, urls, graph, validate, doctor, tunnel."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rich.table import Table
 
 from components.settings import Settings, State, layer_kinds
 from operations import doctor as reporting
-from operations import drawing, graph, validating
+from operations import drawing, graph, remote, validating
 from operations.faults import OperationError
 from operations.logs import show_logs
-from operations.options import DEFAULT_STACK, Json, StackName, as_called
+from operations.options import DEFAULT_STACK, Json, StackName, StackWithoutDocker, as_called
 from operations.plugins import probes_of
 from operations.probes import Answer, Probe, ask
 from operations.services import ServiceStatus, as_json, connect, found, image_names, statuses, verdicts
@@ -75,13 +75,28 @@ def add(group: typer.Typer, layers: list[str]) -> None:
             raise typer.Exit(1)
 
     @group.command()
-    def doctor(stack: StackName = DEFAULT_STACK,
+    def doctor(stack: StackWithoutDocker = DEFAULT_STACK,
                output: Annotated[Path | None, typer.Option("--output", "-o", help="The file.", callback=as_called,
                                                            dir_okay=False)] = None,
                tail: Annotated[int, typer.Option(min=0, help="Lines of each service's log.")] = 40) -> None:
         """Writes what a bug report needs into one file: versions, settings, states, health, last log lines; no secrets."""
-        file = reporting.write(layers, stack, output, tail, answers_of)
+        with remote.reached(stack, required=False):
+            file = reporting.write(layers, stack, output, tail, answers_of)
         say(f"{file}: read it before you hand it on; secrets were taken out, and patients' data as far as rules can tell")
+
+
+def add_for_all(group: typer.Typer) -> None:
+    """Adds what concerns no single layer."""
+
+    @group.command()
+    def tunnel(stack: StackName = DEFAULT_STACK) -> None:
+        """Brings Docker and the pages of another machine (DOCKER_HOST=ssh://…) here until Ctrl-C, and says where they are."""
+        if remote.elsewhere():
+            try:
+                show_urls(list(layer_kinds()), stack, as_data=False)
+            except OperationError as error:
+                say(f"no page yet: {error}")
+        remote.hold(stack)
 
 
 def show_status(layers: list[str], name: str, as_data: bool) -> None:

@@ -15,10 +15,11 @@ from rich.markup import escape
 
 from components.context import BASE_IMAGE, IMAGES_FOLDER
 from components.settings import Platform, Settings, SettingsError, State, layer_kinds
+from operations import remote
 from operations.faults import OperationError, explained
 from operations.images import exists
 from operations.services import connect, found
-from operations.setup.checks import taken
+from operations.setup.checks import answered, taken
 from operations.showing import console, notes, say, show_data
 from operations.stack import open_stack, settings_of
 from policies.configuration import write_configuration
@@ -94,10 +95,10 @@ def ports(client: DockerClient, settings: Settings, layers: list[str], name: str
            for bindings in (container.attrs["NetworkSettings"]["Ports"] or {}).values() for bound in bindings or []}
     wanted = {label: port for layer in settings.layers() if layer.layer in layers and layer.state is State.RUNNING
               for label, port in layer.published().items()}
-    address = str(settings.platform.bind_address)
+    address, in_use = str(settings.platform.bind_address), answered if remote.elsewhere() else taken
     faults = [f"port {port} ({label}) is used by another program; stop that, or set clinical:ports.{label}, or move the whole "
               "stack with clinical:portOffset"
-              for label, port in sorted(wanted.items()) if port not in own and taken(address, port)]
+              for label, port in sorted(wanted.items()) if port not in own and in_use(address, port)]
     return Check("ports", f"{len(wanted)} looked at, {len(own & set(wanted.values()))} of them in use by this stack", tuple(faults))
 
 

@@ -15,12 +15,13 @@ from rich.markup import escape
 
 import toolchain
 from components.settings import Settings
+from operations import remote
 from operations.environment import environment
 from operations.faults import OperationError
 from operations.images import ImageError
 from operations.setup.base_image import ensure_base
-from operations.setup.checks import SetupError, machine, problems
-from operations.setup.docker_engine import ensure_docker, silent
+from operations.setup.checks import SetupError, answered, machine, problems
+from operations.setup.docker_engine import ensure_docker, memory, silent
 from operations.setup.stack import (
     PROJECT,
     decide_images,
@@ -44,17 +45,19 @@ def own_ports(stack: str) -> set[int]:
 
 
 def check(settings: Settings | None, stack: str) -> None:
-    """Raises SetupError with every problem of this machine. Without settings only the tools' needs are checked."""
-    why = silent()
+    """Raises SetupError with every problem of Docker's machine. Without settings only the tools' needs are checked."""
+    why, tunnel = silent(), remote.elsewhere()
     wanted: dict[str, int] = {}
     if settings is not None:
         for layer in settings.layers():
             wanted |= layer.published() if layer.state == "running" else {}
     own = own_ports(stack) if why is None else set()
     address = str(settings.platform.bind_address) if settings else "127.0.0.1"
-    found = problems(machine(FOLDER, why), wanted, address, own)
+    here = machine(FOLDER, why, memory() if why is None else None, elsewhere=tunnel is not None)
+    found = problems(here, wanted, address, own, answered if tunnel else None)
     if found:
-        raise SetupError("this machine cannot run the platform yet:\n" + "\n".join(f"  {fault}" for fault in found))
+        raise SetupError(f"{tunnel.host if tunnel else 'this machine'} cannot run the platform yet:\n" +
+                         "\n".join(f"  {fault}" for fault in found))
 
 
 def tools(console: Console, bundle: Path | None = None) -> Mapping[str, str]:
@@ -105,7 +108,8 @@ def main(arguments: list[str]) -> int:
     console = Console(stderr=True)
     command, stack = arguments[0], os.environ.get("STACK") or os.environ.get("PULUMI_STACK") or "dev"
     try:
-        return run(command, stack, arguments[1:], console)
+        with remote.reached(stack, ports=command != "tools"):
+            return run(command, stack, arguments[1:], console)
     except (SetupError, ImageError, OperationError, toolchain.ToolchainError, pulumi.RunError) as error:
         console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import platform
 import shutil
 import subprocess
 import tarfile
@@ -126,6 +127,9 @@ def debian_image(client: docker.DockerClient, console: Console, log: Path, mirro
     if label_of(client, BOOTSTRAPPED) != mirrors.main:
         if os.geteuid() != 0:
             raise CannotMake(NEEDS_ROOT.format(why=""))
+        there = client.info()["Architecture"]
+        if there != platform.machine():  # on another machine
+            raise CannotMake(NEEDS_ROOT.format(why=f" (Docker's machine is {there}, this one {platform.machine()})"))
         bootstrap(client, console, log, mirrors.main)
     return BOOTSTRAPPED
 

@@ -29,10 +29,18 @@ def silent() -> str | None:
     return None
 
 
+def memory() -> int:
+    """The memory of Docker's machine in bytes, which may be another than this."""
+    client = docker.from_env(timeout=30)
+    return int(client.info()["MemTotal"])
+
+
 def ensure_docker(console: Console, logs: Path) -> None:
-    """Installs Debian's Docker and starts it, unless a daemon answers. Raises SetupError with the log to read."""
-    if silent() is None:
+    """Installs Debian's Docker and starts it, unless a daemon answers. Raises SetupError, with the log to read."""
+    if (why := silent()) is None:
         return
+    if os.environ.get("DOCKER_HOST"):
+        raise SetupError(f"Docker does not answer ({why}), and DOCKER_HOST names it, so none is installed here")
     log = logs / "docker.log"
     if shutil.which("dockerd") is None:
         console.print(f"installing Docker from Debian's packages (log: {log})", highlight=False)

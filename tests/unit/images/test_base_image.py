@@ -131,6 +131,22 @@ def test_a_host_that_can_neither_pull_nor_bootstrap_is_told_what_to_do(
     assert "docker load" in str(error.value)
 
 
+def test_none_is_bootstrapped_for_a_machine_of_another_kind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Far(Daemon):
+        """A daemon on another machine."""
+
+        @staticmethod
+        def info() -> dict[str, str]:
+            return {"Architecture": "vax"}
+
+    monkeypatch.setattr(base_image, "pull", lambda console: False)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(base_image.CannotMake, match="Docker's machine is vax"):
+        base_image.debian_image(Far(), Console(), tmp_path / "log", Mirrors("http://mirror.lan/debian", None))  # type: ignore[arg-type]
+
+
 def test_licences_stay_when_the_system_is_slimmed(tmp_path: Path) -> None:
     for name in (
         "usr/share/doc/x/copyright",

@@ -11,9 +11,12 @@ import yaml
 from rich.console import Console
 
 from components.settings import SettingsError
+from operations import remote
 from operations.environment import environment
-from operations.setup import stack
-from operations.setup.checks import GIB, Machine, SetupError, problems, taken
+from operations.setup import __main__ as set_up
+from operations.setup import docker_engine, stack
+from operations.setup.checks import GIB, Machine, SetupError, machine, problems, taken, total_memory
+from operations.ssh import DockerHost
 
 GOOD = Machine(memory=12 * GIB, disk=50 * GIB, docker_answers=True, docker_installable=False)
 
@@ -35,6 +38,35 @@ def test_every_problem_is_named_at_once_with_what_to_do() -> None:
         assert f"port {port} (kafka)" in found[3] and "portOffset" in found[3] and "make up" in found[2]
         assert problems(GOOD, {"kafka": port}, "127.0.0.1", [port]) == [], "a port that the stack itself holds is no problem"
     assert not taken("127.0.0.1", port)
+
+
+def test_another_machine_is_judged_by_what_docker_says_of_it(tmp_path: Path) -> None:
+    """Its memory counts, not this one's; its disk nobody knows; its ports are asked in another way."""
+    there = machine(tmp_path, None, GIB, elsewhere=True)
+    found = problems(there, {"kafka": 9092, "redis": 6379}, "127.0.0.1", [9092], lambda address, port: True)
+    assert there.disk is None and [fault.split(" (")[0].split(":")[0] for fault in found] == ["memory", "port 6379"]
+    here = machine(tmp_path, "no daemon", None, elsewhere=False)
+    assert here.memory == total_memory() and here.disk
+
+
+def test_set_up_says_which_machine_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Docker host's name, where it is another."""
+    monkeypatch.setattr(set_up, "silent", lambda: None)
+    monkeypatch.setattr(set_up, "own_ports", lambda stack: set())
+    monkeypatch.setattr(set_up, "memory", lambda: GIB)
+    with pytest.raises(SetupError, match="this machine cannot run"):
+        set_up.check(None, "dev")
+    monkeypatch.setattr(remote, "elsewhere", lambda: remote.Tunnel(DockerHost("me@far"), "dev", {}, "127.0.0.1"))
+    with pytest.raises(SetupError, match=r"^me@far cannot run.*\n  memory: 1.0 GiB[^\n]*$"):
+        set_up.check(None, "dev")
+
+
+def test_docker_that_the_user_named_is_not_installed_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be another one."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    monkeypatch.setattr(docker_engine, "start", lambda log: pytest.fail("a daemon was started"))
+    with pytest.raises(SetupError, match="DOCKER_HOST names it"):
+        docker_engine.ensure_docker(Console(quiet=True), tmp_path)
 
 
 def test_docker_that_can_be_installed_is_no_problem() -> None:

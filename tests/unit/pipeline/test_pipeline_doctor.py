@@ -28,7 +28,8 @@ def daemon() -> FakeDocker:
              f"Authorization: Bearer {canary('gateway-key-site')}", "patient PT0A1B2C3D was seen", "an ordinary line")
     found = FakeDocker(container("kafka", lines=lines), cast(Container, container("redis")))
     found.version = lambda: {"Version": "20.10"}  # type: ignore[attr-defined]
-    found.info = lambda: {"DockerRootDir": "/var/lib/docker", "Driver": "overlay2"}  # type: ignore[attr-defined]
+    found.info = lambda: {"DockerRootDir": "/var/lib/docker", "Driver": "overlay2", "NCPU": 16,
+                          "MemTotal": 64 << 30, "Architecture": "x86_64"}  # type: ignore[attr-defined]
     return found
 
 
@@ -91,7 +92,7 @@ def test_what_a_bug_report_needs_is_in_it(stack: FakeStack, pipeline: Command, t
     text = report(pipeline, tmp_path)
     assert [title for title in SECTIONS if f"== {title}" in text] == list(SECTIONS) and "not to be had" not in text
     assert "pulumi 3." in section(text, "versions") and "Docker: 20.10" in section(text, "versions")
-    assert "processors" in section(text, "machine")
+    assert "Docker's machine: 16 processors, 64.0 GiB memory, x86_64" in section(text, "machine")
     assert section(text, "environment").split("not set")[0].split("set: ")[1].split() == [
         "PULUMI_CONFIG_PASSPHRASE,", "HTTPS_PROXY"]
     assert "kafkaBrokers: 1" in section(text, "settings") and "infrastructure: wanted running" in section(text, "states")

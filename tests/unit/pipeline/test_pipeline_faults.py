@@ -21,7 +21,7 @@ COMMANDS = ("start", "start-force", "stop", "stop-full", "restart", "init", "sta
             "graph", "validate", "doctor")
 OWN = {"storage": ("buckets", "sync", "backup", "restore"), "processing": ("submit", "jobs"),
        "ml": ("predict", "train", "models", "promote", "rollback", "features", "jobs"), "orchestration": ("dags", "trigger"),
-       "ingestion": ("producer", "topics"), "observability": ("alerts", "dashboards"), "all": ("rotate-secrets",)}
+       "ingestion": ("producer", "topics"), "observability": ("alerts", "dashboards"), "all": ("rotate-secrets", "tunnel")}
 READING = ("status", "health", "urls", "graph", "validate", "buckets", "jobs", "predict", "models", "features", "dags", "producer",
            "topics", "alerts", "dashboards")
 CHANGING = ("start", "start-force", "stop", "stop-full", "restart", "init", "build", "rebuild", "submit", "train", "promote",
