@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape, quoteattr
 
 from operations.graph import Graph, direct, ranks
@@ -33,6 +33,11 @@ class Box:
     def middle(self) -> float:
         """Across."""
         return self.x + self.width / 2
+
+    @property
+    def right(self) -> float:
+        """Where it ends."""
+        return self.x + self.width
 
     def svg(self) -> str:
         """The rectangle and its heading."""
@@ -82,7 +87,7 @@ def layers_picture(graph: Graph) -> str:
     names all that it needs."""
     rank, needs = ranks(graph.layer_needs), direct(graph.layer_needs)
     colours = dict(zip(graph.layers, COLOURS * len(graph.layers), strict=False))
-    # A lane on the left for arrows that pass other layers.
+    # A lane beside the boxes for arrows that pass other layers.
     lanes = MARGIN * sum(rank[name] - rank[need] > 1 for name, own in needs.items() for need in own)
     boxes: dict[str, Box] = {}
     chips: list[Box] = []
@@ -98,8 +103,11 @@ def layers_picture(graph: Graph) -> str:
             boxes[layer] = Box(x, y, right - x, bottom - y, title, colours[layer], about, large=True)
             chips += inside
             x = right + BETWEEN
-        y = max(box.y + box.height for box in boxes.values()) + BETWEEN
-    return svg([*boxes.values(), *chips], arrows(boxes, [(name, need) for name, own in needs.items() for need in own]))
+        lowest = max(box.y + box.height for box in boxes.values())
+        # Boxes of one row end together, so that the arrows of the lower row have the space between rows to themselves.
+        boxes |= {name: replace(box, height=lowest - y) for name, box in boxes.items() if box.y == y}
+        y = lowest + BETWEEN
+    return svg([*boxes.values(), *chips], arrows(boxes, [(name, need) for name, own in needs.items() for need in own]), lanes)
 
 
 def rows_of(names: list[str], x: float, y: float, graph: Graph) -> list[Box]:
@@ -141,15 +149,21 @@ def services_picture(graph: Graph) -> str:
 
 
 def arrows(boxes: dict[str, Box], pairs: list[tuple[str, str]]) -> list[str]:
-    """A line from each box to the one below that it needs; in a lane of its own on the left where others lie between."""
-    lines, lane = [], MARGIN / 2
+    """A line from each box to the one below that it needs; where others lie between, in a lane of its own on the side from which
+    nothing stands before the box that is needed."""
+    lines: list[str] = []
+    left, right = MARGIN / 2, max((box.right for box in boxes.values()), default=0) + MARGIN
     for name, need in pairs:
         upper, lower = boxes[name], boxes[need]
         between = any(upper.y + upper.height < box.y and box.y + box.height < lower.y for box in boxes.values())
         if between and upper.large:
-            left, begin, end = f"{lane:.0f}", f"{upper.y + upper.height / 2:.0f}", f"{lower.y + lower.height / 2:.0f}"
-            lines.append(f'<path d="M{upper.x:.0f} {begin}H{left}V{end}H{lower.x:.0f}" {ARROW}/>')
-            lane += MARGIN
+            begin, end = f"{upper.y + upper.height / 2:.0f}", f"{lower.y + lower.height / 2:.0f}"
+            if any(box.y == lower.y and box.x < lower.x for box in boxes.values()):
+                lines.append(f'<path d="M{upper.right:.0f} {begin}H{right:.0f}V{end}H{lower.right:.0f}" {ARROW}/>')
+                right += MARGIN
+            else:
+                lines.append(f'<path d="M{upper.x:.0f} {begin}H{left:.0f}V{end}H{lower.x:.0f}" {ARROW}/>')
+                left += MARGIN
         else:
             top, bottom = upper.y + upper.height, lower.y
             lines.append(f'<path d="M{upper.middle:.0f} {top:.0f}C{upper.middle:.0f} {(top + bottom) / 2:.0f} {lower.middle:.0f} '
@@ -157,12 +171,10 @@ def arrows(boxes: dict[str, Box], pairs: list[tuple[str, str]]) -> list[str]:
     return lines
 
 
-
-
-
-def svg(boxes: list[Box], lines: list[str], title: str = "The stack graph: arrows point to what is needed") -> str:
-    """A whole picture, on white whatever the page's colour is."""
-    width = max((box.x + box.width for box in boxes), default=0) + MARGIN
+def svg(boxes: list[Box], lines: list[str], beside: float = 0,
+        title: str = "The stack graph: arrows point to what is needed") -> str:
+    """A whole picture, on white whatever the page's colour is, with some space `beside` the boxes."""
+    width = max((box.right for box in boxes), default=0) + MARGIN + beside
     height = max((box.y + box.height for box in boxes), default=0) + MARGIN
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}" '
