@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import httpx
@@ -12,7 +11,7 @@ from applications.orchestration.backup.manifest import Manifest
 from components.infrastructure.tables import BUCKETS
 from components.orchestration.settings import SCHEDULED
 from tests.e2e.command import Command
-from tests.e2e.flow import LONGEST, wait_until
+from tests.e2e.flow import wait_until
 from tests.e2e.lake import objects
 from tests.e2e.stack import Stack
 from tests.e2e.workflows import ALERT, PIPELINE, Workflows, metrics
@@ -38,10 +37,8 @@ def test_nobody_gets_in_without_a_password(platform: Stack) -> None:
 
 def test_a_run_that_cannot_be_fails_at_once_and_says_why(platform: Stack, workflows: Workflows) -> None:
     """Records of tomorrow: no other try, the reason in the log, and nothing after it begins."""
-    tomorrow = datetime.now(UTC) + timedelta(days=1)
     workflows.airflow.pause(PIPELINE, False)
-    run = workflows.airflow.wait(workflows.start(PIPELINE, **{
-        "from": tomorrow.isoformat(), "to": (tomorrow + timedelta(hours=1)).isoformat()}), LONGEST)
+    run = workflows.refused()
     task = workflows.task(run, "wait_for_bronze")
     assert run.state == "failed" and task.state == "failed" and task.attempt == 1
     assert "is in the future" in workflows.airflow.log(run, task)

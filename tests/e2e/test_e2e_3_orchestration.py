@@ -36,8 +36,11 @@ def lake(platform: Stack, at_rest: None) -> Lake:
 def test_the_pipeline_does_what_the_stream_left_although_its_scheduler_is_killed(
         platform: Stack, workflows: Workflows, lake: Lake) -> None:
     """While the stream stands still, records go from bronze to silver, gold, features and the online store; the scheduler's death
-    in the middle costs no task a second try, and the success closes the alert that an earlier run has left."""
+    in the middle costs no task a second try, and the success closes the alert that an earlier run left."""
+    workflows.airflow.pause(PIPELINE, False)
+    assert workflows.refused().state == "failed"
     wait_until("the alert of the failed run is open", lambda: ALERT in metrics(platform))
+    workflows.airflow.pause(PIPELINE, True)
     platform.containers()["spark-streaming"].stop(timeout=60)
     begin = datetime.now(UTC) - timedelta(seconds=5)
     with tempfile.TemporaryDirectory() as folder:

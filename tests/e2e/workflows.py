@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -39,6 +40,11 @@ class Workflows:
     def start(self, dag: str, **parameters: Any) -> Run:
         """Starts a run."""
         return self.airflow.trigger(dag, parameters)
+
+    def refused(self) -> Run:
+        """A run of the pipeline that cannot be, when it is over: it was asked for records of tomorrow."""
+        begin, hour = datetime.now(UTC) + timedelta(days=1), timedelta(hours=1)
+        return self.airflow.wait(self.start(PIPELINE, **{"from": begin.isoformat(), "to": (begin + hour).isoformat()}), LONGEST)
 
     def succeeded(self, run: Run) -> Mapping[str, TaskState]:
         """Waits for the end of a run and returns its tasks. Raises AssertionError with the logs of those that failed."""
