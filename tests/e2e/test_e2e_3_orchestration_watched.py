@@ -21,12 +21,12 @@ def watching(platform: Stack) -> Watching:
 
 def predicted(platform: Stack) -> bool:
     """Whether one of the patients who are measured now has got an answer."""
-    rows = Lake(platform).table("gold/features/patient", ["patient_id", "event_timestamp"])
-    known = {row["patient_id"]: row["event_timestamp"] for row in rows if row["patient_id"].startswith("PTK")}
+    rows = Lake(platform).table("silver/patient-vitals", ["patient_id", "received_time"])
+    measured = {row["patient_id"]: row["received_time"] for row in rows if row["patient_id"].startswith("PTK")}
     serving = httpx.Client(base_url=f"http://127.0.0.1:{platform.port('model-serving')}", timeout=30,
                            headers={"X-API-Key": platform.secrets["serving-key-clinic"]})
     return any(serving.post("/v1/predict", json={"patient_id": patient}).status_code == httpx.codes.OK
-               for patient in sorted(known, key=known.__getitem__)[-50:])
+               for patient in sorted(measured, key=measured.__getitem__)[-50:])
 
 
 def test_no_alert_asks_for_what_nobody_measures(watching: Watching) -> None:
