@@ -15,7 +15,7 @@ export function flow({ stages, groups, topics, tables }) {
   const lag = groups?.find((group) => group.name === "bronze")?.topics.reduce((sum, topic) => sum + topic.lag, 0);
   const below = {
     kafka: () => fresh(newest(topics, "")),
-    bronze: () => (lag === undefined ? null : h("span", {}, lag ? `${count(lag)} wait` : "nothing waits")),
+    bronze: () => (lag === undefined ? null : h("span", {}, lag ? `${count(lag)} waiting` : "nothing waits")),
     silver: () => fresh(newest(tables, "silver/")), gold: () => fresh(newest(tables, "gold/patient-day")),
     features: () => fresh(newest(tables, "gold/features")),
   };

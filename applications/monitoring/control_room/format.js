@@ -57,6 +57,11 @@ export function count(number) {
   return number.toLocaleString("en-US");
 }
 
+/** The name of one thing or of several: `prediction`, `predictions`. */
+export function things(number, thing) {
+  return number === 1 ? thing : `${thing}s`;
+}
+
 /** Events a second: three figures, no more. */
 export function rate(number) {
   if (number === null || number === undefined) return "\u2013";

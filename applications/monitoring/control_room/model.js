@@ -1,7 +1,7 @@
 /** The model that serves, and whether the world still looks as it did when it learned. */
 
 import { h, link, note } from "./dom.js";
-import { age, count, percent } from "./format.js";
+import { age, count, percent, things } from "./format.js";
 
 const FIGURES = [["auroc", "AUROC"], ["pr_auc", "PR-AUC"], ["recall_at_precision_30", "Recall at precision 0.3"], ["brier", "Brier"],
   ["ece", "Calibration error"]];
@@ -16,7 +16,7 @@ export function champion({ champion: found, predictions, links }) {
     h("p", { class: "lead" }, link(`Version ${found.version}`, links["mlflow-server"]),
       found.trained ? h("span", { class: "faint" }, "trained ", age(found.trained, " ago")) : null),
     h("dl", { class: "figures" }, figures.map(([name, label]) => h("div", {}, h("dt", {}, label), h("dd", {}, found.figures[name].toFixed(3))))),
-    h("p", { class: "faint" }, served ? `${count(served.predictions)} predictions in the last day`
+    h("p", { class: "faint" }, served ? `${count(served.predictions)} ${things(served.predictions, "prediction")} in the last day`
       + (served["high-risk-share"] === undefined ? "" : `, ${percent(served["high-risk-share"])} of them high-risk`)
       : "It has predicted nothing in the last day."),
   ];

@@ -1,7 +1,7 @@
 /** The smaller panels: what is open, late, refused, run, said and linked. */
 
 import { h, link, mark, note } from "./dom.js";
-import { age, clock, count, span } from "./format.js";
+import { age, clock, count, span, things } from "./format.js";
 
 const RUN = { success: "up", failed: "down", running: "running", queued: "unknown" };
 
@@ -32,7 +32,7 @@ export function lag(groups) {
 export function quarantine(reasons) {
   if (!reasons.length) return [note("Nothing was refused in the last hour.")];
   const total = reasons.reduce((sum, reason) => sum + reason.records, 0);
-  return [h("p", { class: "lead" }, h("span", { class: "figure" }, count(total)), h("span", { class: "faint" }, "records refused in the last hour")),
+  return [h("p", { class: "lead" }, h("span", { class: "figure" }, count(total)), h("span", { class: "faint" }, `${things(total, "record")} refused in the last hour`)),
     h("ul", { class: "bars" }, reasons.map((reason) => h("li", { "data-reason": reason.reason, "data-state": "silent" },
       h("span", { class: "name" }, reason.reason),
       h("span", { class: "track" }, h("i", { class: "fill", style: { width: `${100 * reason.records / reasons[0].records}%` } })),

@@ -25,9 +25,9 @@ from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
-from applications.orchestration import connections
+from applications.orchestration import champion, connections
 from applications.orchestration.defaults import LAKE_POOL, TRAINING_POOL, dag_arguments
 from applications.orchestration.operators import JobOperator
 from applications.orchestration.windows import moment_of
@@ -48,33 +48,30 @@ def model_monitoring() -> None:
     @task
     def find_champion() -> dict[str, str]:
         """The champion; skips the rest while there is none."""
-        from applications.monitoring.champion import champion
-        found = champion(connections.endpoint("mlflow").url)
-        if found is None:
-            raise AirflowSkipException("there is no champion yet: ml-training makes the first one once it has labels enough")
+        found = champion.needed()
         return {"version": found.version, "run_id": found.run_id, "features_version": found.features_version,
                 "begin": found.trained_on.begin.isoformat(), "end": found.trained_on.end.isoformat()}
 
     @task(pool=LAKE_POOL)
-    def check(theme: str, champion: dict[str, str]) -> dict[str, Any]:
+    def check(theme: str, found: dict[str, str]) -> dict[str, Any]:
         """The checks of one theme, recorded in the table; how many ended how."""
         from applications.monitoring import model, results
         from applications.monitoring.tables import Tables
         context, lake = get_current_context(), connections.lake()
         moment = moment_of(context)
-        report = model.check(lake, theme, champion, moment)
+        report = model.check(lake, theme, found, moment)
         results.record(Tables.on_store(lake), KIND, context["dag_run"].run_id, theme, moment, report)
         return report.counts()
 
     @task(pool=LAKE_POOL)
-    def publish(champion: dict[str, str], evaluation: dict[str, Any]) -> dict[str, Any]:
+    def publish(found: dict[str, str], evaluation: dict[str, Any]) -> dict[str, Any]:
         """The page and the metrics of what the run recorded and the job found; why a training is needed, if it is."""
         from applications.monitoring import results
         from applications.monitoring.publishing import publish_model
         from applications.monitoring.tables import Tables
         context, lake = get_current_context(), connections.lake()
         tables, run, moment = Tables.on_store(lake), context["dag_run"].run_id, moment_of(context)
-        published = publish_model(lake, tables, KIND, run, moment, champion, evaluation)
+        published = publish_model(lake, tables, KIND, run, moment, found, evaluation)
         if published is None:
             raise AirflowFailException(f"nothing stands in {results.place(KIND)} of this run: clear its check tasks")
         results.tidy(tables, KIND)
@@ -94,14 +91,14 @@ def model_monitoring() -> None:
         print(why)
         return why
 
-    champion = find_champion()
+    found = find_champion()
     evaluate = JobOperator(
         task_id="evaluate", endpoint="ml_training", kind="evaluate", pool=TRAINING_POOL,
         parameters={"days": "{{ params.evaluate_days }}"}, keep=["run_id", "version", "metrics", "refused"],
         execution_timeout=timedelta(minutes=30))
-    published = publish(champion, evaluate.output)
-    checks = [check.override(task_id=f"check_{theme}")(theme, champion) for theme in ("drift", "predictions", "performance")]
-    champion >> [*checks, evaluate] >> published
+    published = publish(found, evaluate.output)
+    checks = [check.override(task_id=f"check_{theme}")(theme, found) for theme in ("drift", "predictions", "performance")]
+    found >> [*checks, evaluate] >> published
     start = TriggerDagRunOperator(
         task_id="start_retraining", trigger_dag_id="scheduled_retraining", trigger_run_id=published["retraining_run"],
         skip_when_already_exists=True, conf={"reason": published["reason"]})

@@ -23,9 +23,9 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
-from applications.orchestration import connections, judging, serving
+from applications.orchestration import champion, connections, judging, serving
 from applications.orchestration.defaults import TRAINING_POOL, dag_arguments
 from applications.orchestration.operators import JobOperator
 
@@ -49,13 +49,9 @@ def scheduled_retraining() -> None:
     @task
     def is_due() -> str:
         """Skips the run that a new platform's schedule begins with: it would train on a history that is still on its way."""
-        from applications.monitoring.champion import champion
         if get_current_context()["dag_run"].run_type != "scheduled":
             return "asked for"
-        found = champion(connections.endpoint("mlflow").url)
-        if found is None:
-            raise AirflowSkipException("there is no champion yet: ml-training makes the first one once it has labels enough")
-        return f"version {found.version} is champion"
+        return f"version {champion.needed().version} is champion"
 
     @task.branch
     def judge(trained: dict[str, Any]) -> str:

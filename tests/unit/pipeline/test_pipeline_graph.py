@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -115,6 +116,41 @@ def test_the_picture_is_whole_and_nothing_in_it_overlaps(graph: Graph, layer: st
             assert name == other or apart or within, (name, other)
     needs = direct(part.service_needs if services else part.layer_needs)
     assert len(list(root.iter(f"{SVG}path"))) - 1 == sum(map(len, needs.values())), "an arrow a need, and its head"
+
+
+@pytest.mark.parametrize("layer", [None, *MATRIX])
+def test_no_arrow_between_layers_crosses_a_box(graph: Graph, layer: str | None) -> None:
+    """It would look as if it began or ended there. An arrow touches the edges of its own two boxes, and is nowhere inside one."""
+    part = graph if layer is None else graph.around(layer)
+    root = ElementTree.fromstring(drawing.picture(part, services=False))
+    boxes = [tuple(float(rect.attrib[key]) for key in ("x", "y", "width", "height"))
+             for group in root.iter(f"{SVG}g") for rect in group.iter(f"{SVG}rect")]
+    drawn = [path.attrib["d"] for path in root.iter(f"{SVG}path") if "marker-end" in path.attrib]
+    assert len(drawn) == sum(map(len, direct(part.layer_needs).values()))
+    for line in drawn:
+        crossed = [box for box in boxes for x, y in points(line)
+                   if box[0] + 1 < x < box[0] + box[2] - 1 and box[1] + 1 < y < box[1] + box[3] - 1]
+        assert not crossed, line
+
+
+def points(line: str) -> list[tuple[float, float]]:
+    """Many points of an arrow: of a cubic curve, or of a way across, along and across again."""
+    shares = [step / 200 for step in range(201)]
+    if curve := re.fullmatch(r"M(\S+) (\S+)C(\S+) (\S+) (\S+) (\S+) (\S+) (\S+)", line):
+        x, y = ([float(value) for value in curve.groups()[part::2]] for part in (0, 1))
+        return [(bezier(x, share), bezier(y, share)) for share in shares]
+    lane = re.fullmatch(r"M(\S+) (\S+)H(\S+)V(\S+)H(\S+)", line)
+    assert lane, line
+    begin, top, beside, bottom, end = map(float, lane.groups())
+    corners = [(begin, top), (beside, top), (beside, bottom), (end, bottom)]
+    return [(a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share) for a, b in pairwise(corners) for share in shares]
+
+
+def bezier(values: list[float], share: float) -> float:
+    """One coordinate of a cubic Bézier curve."""
+    a, b, c, d = values
+    rest = 1 - share
+    return rest**3 * a + 3 * rest**2 * share * b + 3 * rest * share**2 * c + share**3 * d
 
 
 def test_names_cannot_break_the_picture() -> None:
