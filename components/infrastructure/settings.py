@@ -21,7 +21,8 @@ class InfrastructureSettings(LayerSettings):
     images: ClassVar[tuple[str, ...]] = ("minio", "postgres", "redis", "redis-insight", "kafka", "kafka-ui")
     secrets: ClassVar[tuple[str, ...]] = (
         "minio-root", "redis", "redis-insight", "kafka-ui", "postgres-exporter",
-        *(f"{database.server}-admin" for database in DATABASES), *(f"{database.name}-database" for database in DATABASES),
+        *(f"{server}-admin" for server in dict.fromkeys(database.server for database in DATABASES)),
+        *(f"{database.name}-database" for database in DATABASES),
         *(f"lake-{user}" for user in LAKE_USERS))
 
     kafka_mode: Literal["zookeeper", "kraft"] = "zookeeper"

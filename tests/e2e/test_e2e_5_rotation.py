@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-import psycopg
 import pytest
-import redis
-from minio import Minio
-from minio.error import S3Error
 
 from applications.clinical.models import INGRESS
 from applications.clinical.simulation import Entry, FaultKind
-from components.infrastructure.minio import ROOT_USER
-from components.infrastructure.postgres import ADMIN
 from tests.e2e.command import ALL, Command
+from tests.e2e.doors import lets_in, secrets_of
 from tests.e2e.effects import renewed, seen
 from tests.e2e.flow import Senders, wait_until
 from tests.e2e.lake import Ends, Lake
@@ -56,68 +49,6 @@ def changed(platform: Stack, command: Command, tmp_path_factory: pytest.TempPath
     answer = command(ALL, "rotate-secrets", *NAMES, "--yes")
     platform.secrets = secrets_of(platform)
     return Changed(old, ends, renewed(before, seen(platform)), senders.finish(), answer.found + answer.told)
-
-
-def secrets_of(platform: Stack) -> dict[str, str]:
-    """The secrets that the stack has now; what prints them keeps no log."""
-    shown = subprocess.run(platform.command("config", "--show-secrets", "--json"), cwd=platform.folder, env=platform.environment,
-                           capture_output=True, text=True, check=True).stdout
-    found: dict[str, str] = json.loads(json.loads(shown)["clinical:secrets"]["value"])
-    return found
-
-
-def lets_in(platform: Stack, name: str, secret: str) -> bool:
-    """Whether whoever keeps the secret takes this value of it."""
-    questions: Mapping[str, Callable[[], bool]] = {
-        "redis": lambda: cache(platform, secret), "mlflow-database": lambda: sql(platform, "mlflow", secret),
-        "postgres-mlflow-admin": lambda: sql(platform, ADMIN, secret), "minio-root": lambda: lake(platform, ROOT_USER, secret),
-        "lake-kafka-consumer": lambda: lake(platform, "kafka-consumer", secret),
-        "gateway-key-generator": lambda: gateway(platform, secret),
-        **{f"mq-{user}": lambda user=user: queue(platform, user, secret)  # type: ignore[misc]
-           for user in ("gateway", "lab-processor", "monitor")}}
-    return questions[name]()
-
-
-def cache(platform: Stack, secret: str) -> bool:
-    """Redis."""
-    try:
-        return bool(redis.Redis(port=platform.port("redis"), password=secret).ping())
-    except redis.AuthenticationError:
-        return False
-
-
-def sql(platform: Stack, role: str, secret: str) -> bool:
-    """MLflow's PostgreSQL."""
-    try:
-        with psycopg.connect(host="127.0.0.1", port=platform.port("postgres-mlflow"), user=role, password=secret,
-                             dbname="mlflow" if role != ADMIN else "postgres"):
-            return True
-    except psycopg.OperationalError as error:
-        assert "password authentication failed" in str(error)
-        return False
-
-
-def lake(platform: Stack, user: str, secret: str) -> bool:
-    """MinIO."""
-    try:
-        next(Minio(f"127.0.0.1:{platform.port('minio')}", user, secret, secure=False).list_objects("bronze"), None)
-    except S3Error as error:
-        assert error.code == "SignatureDoesNotMatch", error
-        return False
-    return True
-
-
-def gateway(platform: Stack, secret: str) -> bool:
-    """The gateway; a message without sense is refused for what it is once the key is known."""
-    answer = httpx.post(f"http://127.0.0.1:{platform.port('clinical-data-gateway')}/events", content=b"{", timeout=30,
-                        headers={"X-API-Key": secret, "Content-Type": "application/json"})
-    return answer.status_code not in (401, 403)
-
-
-def queue(platform: Stack, user: str, secret: str) -> bool:
-    """RabbitMQ, asked by itself: only one of its users may use its page."""
-    status, _ = platform.containers()["clinical-mq"].exec_run(["rabbitmqctl", "authenticate_user", user, secret])
-    return status == 0
 
 
 def test_what_was_accepted_meanwhile_is_in_the_lake_once(platform: Stack, changed: Changed) -> None:
