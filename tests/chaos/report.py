@@ -110,10 +110,10 @@ At the end, with the senders at rest:
 | --- | --- | --- |
 {rules}
 
-From the run's own client {summary.accepted} events were accepted, {summary.alerts} of them critical, so that an alert had to come;
-{summary.records} records stood in Kafka. {summary.repeated} of these events have more than one record there, since they were sent
-again before an answer came, or a queue gave them out twice: bronze keeps each, silver one. The client heard
-{', '.join(f'{name} {count} times' for name, count in sorted(summary.answers.items()))}.
+From the run's own client {summary.accepted:,} events were accepted, {summary.alerts:,} of them critical, so that an alert had to
+come; {summary.records:,} records stood in Kafka. Accepted events with more than one record there: {summary.repeated:,}. Those were
+sent again before an answer came, or a queue gave them out twice: bronze keeps each, silver one. What the client heard:
+{', '.join(f'{name} ({count:,})' for name, count in sorted(summary.answers.items()))}.
 
 {HOW}"""
 
