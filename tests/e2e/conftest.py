@@ -35,7 +35,8 @@ ORCHESTRATED = "test_e2e_3_orchestrat"
 WATCHED = ("test_e2e_3_control_room", "test_e2e_3_logs", "test_e2e_3_observability", "test_e2e_3_orchestration_watched",
            "docs/logs.md")
 """What needs the observability layer."""
-COMMANDED = ("test_e2e_4_asked", "test_e2e_4_operations", "test_e2e_4_rotation", "test_e2e_4_written", "test_e2e_5_")
+COMMANDED = ("test_e2e_4_operations", "test_e2e_4_rotation", "test_e2e_4_written", "test_e2e_5_commands", "test_e2e_5_rotation",
+             "test_e2e_5_stop_full")
 """The modules that change the platform by the management command; CHANGED does it by the engine alone, and takes less time."""
 CHANGED = ("test_e2e_4_changes",)
 CLIENT = Path(__file__).parent / "client"
@@ -50,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--dags", action="store_true", help="run every DAG, too, which takes half an hour more")
     parser.addoption("--commands", action="store_true",
-                     help="every command for every layer, which takes a quarter of an hour more")
+                     help="every command for every layer, which takes an hour more")
     parser.addoption("--observability", action="store_true",
                      help="with the observability layer and its tests, which takes a quarter of an hour more")
 
