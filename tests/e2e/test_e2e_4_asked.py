@@ -13,6 +13,7 @@ from components.settings import layer_kinds
 from operations.images import PROJECT
 from tests.e2e.command import ALL, Command
 from tests.e2e.effects import seen
+from tests.e2e.flow import healthy, wait_until
 from tests.e2e.stack import Stack
 
 DRY = (("start",), ("start-force",), ("stop",), ("stop-full", "--yes"), ("restart",), ("init",), ("build",), ("rebuild",))
@@ -27,8 +28,9 @@ OWN_DRY = {
 
 
 @pytest.fixture(scope="module")
-def layers(command: Command) -> list[str]:
-    """The layers that run here."""
+def layers(platform: Stack, command: Command) -> list[str]:
+    """The layers that run here, once what the modules before this one restarted is well again."""
+    wait_until("every service is healthy", lambda: healthy(platform))
     return command.running_layers()
 
 
