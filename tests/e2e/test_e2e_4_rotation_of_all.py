@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,12 +13,12 @@ import pytest
 from applications.clinical.models import INGRESS
 from components.settings import layer_kinds
 from operations.rotating import BY_HAND
-from tests.e2e.accounts import Accounts
+from tests.e2e.accounts import Accounts, positions
 from tests.e2e.command import ALL, Command
 from tests.e2e.doors import DOORS, TOKENS, lets_in, secrets_of
 from tests.e2e.effects import renewed, seen
 from tests.e2e.flow import healthy, wait_until
-from tests.e2e.lake import Ends, Lake
+from tests.e2e.lake import Ends, Lake, Position
 from tests.e2e.markers import Markers
 from tests.e2e.stack import Stack
 from tests.e2e.workflows import Workflows
@@ -85,14 +86,15 @@ def test_what_came_meanwhile_is_in_silver_or_quarantine_once(platform: Stack, ch
     assert records and doubled == []
     due = Accounts({position: record for position, record in records.items() if position[0] in INGRESS})
 
-    def missing() -> set[str]:
-        return set(due.valid) - {row["event_id"] for kind in INGRESS for row in lake.table(f"silver/{kind}", ["event_id"])}
-    wait_until("every valid event of bronze stands in silver", lambda: not missing())
-    found = [row["event_id"] for kind in INGRESS for row in lake.table(f"silver/{kind}", ["event_id"])]
-    assert len(found) == len(set(found))
-    wait_until("every refusal stands in quarantine", lambda: due.refused <= {
-        (row["source_topic"], row["source_partition"], row["source_offset"])
-        for row in lake.table("quarantine/events", ["source_topic", "source_partition", "source_offset"])})
+    def stored() -> list[str]:
+        return [row["event_id"] for kind in INGRESS for row in lake.table(f"silver/{kind}", ["event_id"])]
+
+    def refused() -> list[Position]:
+        return positions(lake.table("quarantine/events", ["source_topic", "source_partition", "source_offset"]))
+    wait_until("every valid event of bronze stands in silver", lambda: set(due.valid) <= set(stored()))
+    wait_until("every refusal stands in quarantine", lambda: due.refused <= set(refused()))
+    assert max(Counter(stored()).values()) == 1
+    assert [position for position, count in Counter(refused()).items() if position in due.refused and count > 1] == []
 
 
 def test_models_and_workflows_go_on(platform: Stack, command: Command, changed: Changed) -> None:

@@ -6,11 +6,13 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from applications.ml.features.registry import FEATURES
+from applications.orchestration.serving import middles
 from components.settings import layer_kinds
 from tests.e2e.command import ALL, LONGEST, Command
 from tests.e2e.stack import TREE, Stack
@@ -40,8 +42,7 @@ def patient(command: Command) -> str:
 
 def filled(stack: Stack, block: str, patient: str, folder: Path) -> str:
     """The block for this stack: its name, ports and folder, and what the reader has to fill in."""
-    features = json.dumps({feature.name: feature.categories[0] if feature.low is None or feature.high is None
-                           else (feature.low + feature.high) / 2 for feature in FEATURES})
+    features = json.dumps(middles([asdict(feature) for feature in FEATURES]))
     block = re.sub(r'\{"age": 61[^}]*, …\}', lambda _: features, block)
     block = re.sub(r"PT0000A1B2|PT…", patient, block).replace(BACKUPS, str(folder))
     block = block.replace(f"{stack.project['name']}-dev-", stack.named("")).replace("'dev'", f"'{stack.name}'")
@@ -52,26 +53,28 @@ def filled(stack: Stack, block: str, patient: str, folder: Path) -> str:
     return block
 
 
-def test_every_kind_of_page_has_examples() -> None:
-    """None of these pages was forgotten, and a block with something else to fill in would be found by its sign."""
+def typed(command: Command, script: str) -> subprocess.CompletedProcess[str]:
+    """What came of typing it in the checkout, where the first line that fails ends it."""
+    return subprocess.run(["bash", "-c", STRICT + script], cwd=command.stack.folder, env=command.environment({}), text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST, check=False)
+
+
+def test_every_page_has_examples() -> None:
+    """A page whose examples went, or are written another way, would be forgotten."""
     assert {page for page, _ in examples()} == set(PAGES)
 
 
 @pytest.mark.parametrize(("page", "block"), list(examples()), ids=lambda value: value if value in PAGES else "")
 def test_the_example_runs_as_it_is_written(platform: Stack, command: Command, patient: str, tmp_path: Path, page: str,
                                            block: str) -> None:
-    """Every line of it succeeds, and requests are answered with what was asked for."""
+    """Every line of it succeeds, requests are answered with success, and nothing is left for the reader to fill in."""
     script = filled(platform, block, patient, tmp_path)
     assert "…" not in re.sub(r"#.*", "", script), script
-    done = subprocess.run(["bash", "-c", STRICT + script], cwd=platform.folder, env=command.environment({}), text=True,
-                          stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST, check=False)
+    done = typed(command, script)
     assert done.returncode == 0, f"{page}:\n{script}\n{done.stdout}\n{done.stderr}"
 
 
-def test_an_example_with_a_fault_is_found(platform: Stack, command: Command, patient: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wrong", ["curl http://127.0.0.1:8184/nothing\n", f"./pipeline {ALL} fly\n"])
+def test_an_example_with_a_fault_is_found(platform: Stack, command: Command, patient: str, tmp_path: Path, wrong: str) -> None:
     """The test above can fail: a path that is not there, a command that is none."""
-    for wrong in ("curl http://127.0.0.1:8184/nothing\n", f"./pipeline {ALL} fly\n"):
-        script = filled(platform, wrong, patient, tmp_path)
-        done = subprocess.run(["bash", "-c", STRICT + script], cwd=platform.folder, env=command.environment({}),
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST, check=False)
-        assert done.returncode != 0
+    assert typed(command, filled(platform, wrong, patient, tmp_path)).returncode != 0
