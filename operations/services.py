@@ -16,6 +16,7 @@ from operations.faults import OperationError
 from operations.images import PROJECT
 
 READY_SECONDS = 120
+RECOVERY_SECONDS = 60
 CHANGING = ("starting", "restarting", "created")
 
 
@@ -45,9 +46,11 @@ class ServiceStatus:
         return self.state in ("missing", "exited", "dead", "created")
 
     @property
-    def changing(self) -> bool:
-        """Whether it may become healthy without anybody's help."""
-        return self.state in CHANGING or self.health in CHANGING
+    def patience(self) -> float:
+        """Seconds in which it may become healthy without anybody's help."""
+        if self.state in CHANGING or self.health in CHANGING:
+            return READY_SECONDS
+        return RECOVERY_SECONDS if self.state == "running" else 0
 
 
 def connect() -> docker.DockerClient:
@@ -139,16 +142,17 @@ def as_json(rows: Iterable[ServiceStatus]) -> list[dict[str, object]]:
 def wait_until_up(client: docker.DockerClient, stack: str, services: Mapping[str, str], layers: Iterable[str]) -> None:
     """Waits while services of these layers are on their way to be healthy. Raises OperationError for those that stay ill.
 
-    An update waits for the containers that it makes; this is about those that were there, and were restarted or fell ill.
+    An update waits for the containers that it makes; this is about those that were there: restarted, or ill as long as what they
+    need was being replaced.
     """
     wanted = dict.fromkeys(layers, State.RUNNING)
-    end = time.monotonic() + READY_SECONDS
+    begin = time.monotonic()
     while True:
         rows = statuses(found(client, stack), services, wanted)
         ill = [row for row in rows if row.layer in wanted and row.declared and not row.up]
         if not ill:
             return
-        if time.monotonic() > end or not any(row.changing for row in ill):
+        if time.monotonic() - begin >= max(row.patience for row in ill):
             break
         time.sleep(1)
     states = ", ".join(f"{row.service} ({row.state}, {row.health})" for row in ill)

@@ -178,11 +178,21 @@ def test_a_start_is_not_done_while_a_service_is_ill(world: World, pipeline: Comm
     assert done.status == 1 and "kafka (paused" in done.err and "start-force" in done.err
 
 
-def test_a_start_waits_for_a_service_that_is_starting(world: World, pipeline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Docker restarted it just now; it becomes healthy by itself."""
-    _, docker = world(docker=FakeDocker(container("kafka", health="starting"), container("redis")))
+@pytest.mark.parametrize("health", ["starting", "unhealthy"])
+def test_a_start_waits_for_a_service_that_becomes_healthy_by_itself(world: World, pipeline: Command, health: str,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker restarted it just now, or what it needs was being replaced until now."""
+    _, docker = world(docker=FakeDocker(container("kafka", health=health), container("redis")))
     monkeypatch.setattr("time.sleep", lambda _: docker.all.__setitem__(0, container("kafka")))
     assert pipeline("infrastructure", "start").status == 0
+
+
+def test_a_start_does_not_wait_for_ever(world: World, pipeline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that stays ill is named, with what shows why."""
+    world(docker=FakeDocker(container("kafka", health="unhealthy"), container("redis")))
+    monkeypatch.setattr("operations.services.RECOVERY_SECONDS", 0)
+    done = pipeline("infrastructure", "start")
+    assert done.status == 1 and "kafka (running, unhealthy)" in done.err and "logs kafka" in done.err
 
 
 def test_a_failed_update_says_what_failed_and_keeps_the_wanted_state(world: World, pipeline: Command) -> None:
