@@ -117,6 +117,8 @@ def test_minio_serves_with_a_password_from_a_file(boxes: Boxes, image: Callable[
     )
     store, console = f"http://{address(container)}:9000", f"http://{address(container)}:9001"
     until(lambda: http(f"{store}/minio/health/ready")[0] == 200, "MinIO is ready", container)
+    # It says that it is ready a moment before it has read its users; until then it asks for another try.
+    until(lambda: http(store)[0] != 503, "MinIO has read its users", container)
     status, answer = http(store)
     assert (status, "AccessDenied" in answer) == (403, True)
     login = {"accessKey": "lake-root", "secretKey": CANARY}
