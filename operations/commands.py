@@ -119,7 +119,7 @@ def change(layers: list[str], state: State, name: str, *, dry_run: bool = False,
     apply(stack, console, replace=layers if force else ())
     if state is State.RUNNING:
         needed = {need for layer in concerned for need in needed_by(layer)}
-        wait_until_up(client, name, declared(stack).services, [*needed, *concerned])
+        wait_until_up(client, name, declared(stack).services, [*needed, *concerned], console)
 
 
 def refuse_removal(name: str, after: Mapping[str, State], inside: Iterable[str], protect: bool) -> None:

@@ -67,7 +67,7 @@ def rotate(name: str, names: list[str], console: Console) -> None:
     renew(name, names, servers, tell)
     apply(stack, console)
     running = [layer for layer, state in wanted(stack).items() if state is State.RUNNING]
-    wait_until_up(client, name, declared(stack).services, running)
+    wait_until_up(client, name, declared(stack).services, running, console)
     for secret in names:
         if secret in OUTSIDE:
             console.print(f"{secret} is new for {OUTSIDE[secret]}, too: `./pipeline pulumi config get --path "

@@ -10,6 +10,7 @@ import docker
 import requests
 from docker.errors import DockerException
 from docker.models.containers import Container
+from rich.console import Console
 
 from components.settings import LayerSettings, State
 from operations.faults import OperationError
@@ -139,14 +140,15 @@ def as_json(rows: Iterable[ServiceStatus]) -> list[dict[str, object]]:
     return [asdict(row) for row in rows]
 
 
-def wait_until_up(client: docker.DockerClient, stack: str, services: Mapping[str, str], layers: Iterable[str]) -> None:
+def wait_until_up(client: docker.DockerClient, stack: str, services: Mapping[str, str], layers: Iterable[str],
+                  console: Console) -> None:
     """Waits while services of these layers are on their way to be healthy. Raises OperationError for those that stay ill.
 
     An update waits for the containers that it makes; this is about those that were there: restarted, or ill as long as what they
     need was being replaced.
     """
     wanted = dict.fromkeys(layers, State.RUNNING)
-    begin = time.monotonic()
+    begin, said = time.monotonic(), False
     while True:
         rows = statuses(found(client, stack), services, wanted)
         ill = [row for row in rows if row.layer in wanted and row.declared and not row.up]
@@ -154,6 +156,9 @@ def wait_until_up(client: docker.DockerClient, stack: str, services: Mapping[str
             return
         if time.monotonic() - begin >= max(row.patience for row in ill):
             break
+        if not said:
+            console.print(f"waiting for {', '.join(row.service for row in ill)}", highlight=False)
+            said = True
         time.sleep(1)
     states = ", ".join(f"{row.service} ({row.state}, {row.health})" for row in ill)
     raise OperationError(f"not up: {states}\nWhat to do: `./pipeline all logs {ill[0].service} --stack {stack}` shows why; "

@@ -15,11 +15,11 @@ from minio.error import S3Error
 from components.infrastructure.minio import ROOT_USER
 from components.infrastructure.postgres import ADMIN, EXPORTER
 from components.infrastructure.tables import DATABASES, LAKE_USERS
+from tests.e2e.airflow_pages import login
 from tests.e2e.stack import Stack
 
 Door = Callable[[Stack, str], bool]
 REFUSED = (401, 403)
-TOKENS = "/auth/token"
 
 
 def cache(stack: Stack, secret: str) -> bool:
@@ -76,17 +76,22 @@ def key(service: str, path: str, scheme: str = "X-API-Key") -> Door:
 def airflow(user: str) -> Door:
     """Airflow, which gives a token."""
     def ask(stack: Stack, secret: str) -> bool:
-        answer = httpx.post(f"http://127.0.0.1:{stack.port('airflow-webserver')}{TOKENS}", timeout=60,
-                            json={"username": user, "password": secret})
+        answer = login(stack, user, secret)
         assert answer.status_code in (201, 401), answer.text
         return answer.status_code == 201
     return ask
 
 
-def redis_page(stack: Stack, secret: str) -> bool:
-    """The page of the cache, which gives a token."""
+def redis_token(stack: Stack, secret: str) -> str:
+    """The token that the page of the cache gives for its password; empty when it gives none."""
     answer = httpx.post(f"{stack.outputs()['urls']['redis-insight']}/signin", data={"username": "admin", "password": secret})
-    return bool(answer.raise_for_status().json()["ok"])
+    found = answer.raise_for_status().json()
+    return str(found["bearerToken"]) if found["ok"] else ""
+
+
+def redis_page(stack: Stack, secret: str) -> bool:
+    """The page of the cache."""
+    return redis_token(stack, secret) != ""
 
 
 DOORS: Mapping[str, Door] = {

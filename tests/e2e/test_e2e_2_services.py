@@ -8,11 +8,11 @@ import secrets
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
 
 import pytest
 
 from components.infrastructure.tables import BUCKETS, DATABASES, LAKE_USERS, TOPICS, Access, DatabaseSpec
+from tests.e2e.doors import redis_token
 from tests.e2e.places import Place
 from tests.e2e.probes import SEED, s3_client
 from tests.e2e.stack import Stack
@@ -165,18 +165,11 @@ def status(url: str, token: str = "") -> int:
 def test_the_redis_page_wants_a_login(platform: Stack) -> None:
     """The page's frame is for everybody; what it shows of the cache comes with a token, and that with the password alone."""
     url = platform.outputs()["urls"]["redis-insight"]
-
-    def login(password: str) -> dict[str, Any]:
-        body = urllib.parse.urlencode({"username": "admin", "password": password}).encode()
-        with urllib.request.urlopen(f"{url}/signin", body, timeout=20) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
-
     for path in ("connections", "apiv2/server/info"):
         assert status(f"{url}/{path}") == 401
         assert status(f"{url}/{path}", "no-token") == 401
-    assert not login("wrong")["ok"]
-    assert status(f"{url}/connections", login(platform.secrets["redis-insight"])["bearerToken"]) == 200
+    assert redis_token(platform, "wrong") == ""
+    assert status(f"{url}/connections", redis_token(platform, platform.secrets["redis-insight"])) == 200
 
 
 def test_the_store_console_wants_a_login(platform: Stack) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-import httpx
 import psycopg
 
 from applications.orchestration.backup.manifest import Manifest
 from components.infrastructure.tables import BUCKETS
 from components.orchestration.settings import SCHEDULED
+from tests.e2e.airflow_pages import ADMIN, login, page, token
 from tests.e2e.command import Command
 from tests.e2e.flow import wait_until
 from tests.e2e.lake import objects
@@ -27,11 +27,9 @@ def test_every_dag_is_read_and_runs_as_the_stack_says(workflows: Workflows) -> N
 
 def test_nobody_gets_in_without_a_password(platform: Stack) -> None:
     """Neither without, nor with a wrong one; the configuration is shown to nobody."""
-    base = f"http://127.0.0.1:{platform.port('airflow-webserver')}"
-    assert httpx.get(f"{base}/api/v2/dags").status_code == 401
-    assert httpx.post(f"{base}/auth/token", json={"username": "admin", "password": "admin"}).status_code == 401
-    token = httpx.post(f"{base}/auth/token", json={"username": "admin", "password": platform.secrets["airflow-admin"]}).json()
-    answer = httpx.get(f"{base}/api/v2/config", headers={"Authorization": f"Bearer {token['access_token']}"})
+    assert page(platform, "/api/v2/dags").status_code == 401
+    assert login(platform, ADMIN, "admin").status_code == 401
+    answer = page(platform, "/api/v2/config", token(platform))
     assert answer.status_code == 403, answer.text
 
 

@@ -17,6 +17,7 @@ from applications.ml.features.registry import NAMES
 from applications.ml.model.registry import Registry
 from operations.airflow import Run
 from tests.e2e.accounts import Accounts
+from tests.e2e.airflow_pages import page, token
 from tests.e2e.flow import LONGEST, crash, wait_until
 from tests.e2e.lake import Lake, objects
 from tests.e2e.stack import Stack
@@ -83,14 +84,6 @@ def together(workflows: Workflows, platform: Stack) -> dict[str, Run]:
     return {dag: workflows.start(dag, **parameters.get(dag, {})) for dag in TOGETHER}
 
 
-def page(platform: Stack, path: str) -> httpx.Response:
-    """A page of the reports, as the administrator sees it."""
-    base = f"http://127.0.0.1:{platform.port('airflow-webserver')}"
-    login = {"username": "admin", "password": platform.secrets["airflow-admin"]}
-    token = httpx.post(f"{base}/auth/token", json=login).json()["access_token"]
-    return httpx.get(f"{base}/monitoring{path}", headers={"Authorization": f"Bearer {token}"}, timeout=60)
-
-
 def test_quality_is_measured_kept_and_shown(platform: Stack, workflows: Workflows, lake: Lake, together: dict[str, Run]) -> None:
     """Rows of a table, a page for those who are logged in, and metrics."""
     run = together["data_quality_monitoring"]
@@ -98,10 +91,9 @@ def test_quality_is_measured_kept_and_shown(platform: Stack, workflows: Workflow
     rows = [row for row in lake.table("gold/monitoring/data-quality") if row["run_id"] == run.id]
     assert {"completeness", "schema", "consistency", "freshness", "volume"} <= {row["theme"] for row in rows}
     assert {f"silver/{kind}" for kind in INGRESS} <= {row["table"] for row in rows}
-    shown = page(platform, "/reports/data-quality")
+    shown = page(platform, "/monitoring/reports/data-quality", token(platform))
     assert shown.status_code == 200 and "silver/lab-results" in shown.text
-    anonymous = httpx.get(f"http://127.0.0.1:{platform.port('airflow-webserver')}/monitoring/reports/data-quality")
-    assert anonymous.status_code in (401, 403)
+    assert page(platform, "/monitoring/reports/data-quality").status_code in (401, 403)
     assert "data_quality" in metrics(platform)
 
 

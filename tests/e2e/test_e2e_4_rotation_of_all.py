@@ -7,21 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 
 from applications.clinical.models import INGRESS
 from components.settings import layer_kinds
 from operations.rotating import BY_HAND
 from tests.e2e.accounts import Accounts, positions
+from tests.e2e.airflow_pages import page, token
 from tests.e2e.command import ALL, Command
-from tests.e2e.doors import DOORS, TOKENS, lets_in, secrets_of
+from tests.e2e.doors import DOORS, lets_in, secrets_of
 from tests.e2e.effects import renewed, seen
 from tests.e2e.flow import healthy, wait_until
 from tests.e2e.lake import Ends, Lake, Position
 from tests.e2e.markers import Markers
 from tests.e2e.stack import Stack
 from tests.e2e.workflows import Workflows
+
+DAGS = "/api/v2/dags"
 
 
 @dataclass(frozen=True)
@@ -38,22 +40,11 @@ class Changed:
 def changed(platform: Stack, command: Command) -> Changed:
     """New values for all, while the platform's own senders send."""
     before, old, ends = seen(platform), dict(platform.secrets), Lake(platform).ends(INGRESS)
-    token = httpx.post(f"{airflow(platform)}{TOKENS}", timeout=60, json={
-        "username": "admin", "password": old["airflow-admin"]}).raise_for_status().json()["access_token"]
-    assert dags(platform, token) == 200
+    earlier = token(platform)
+    assert page(platform, DAGS, earlier).status_code == 200
     command(ALL, "rotate-secrets", "--every", "--yes")
     platform.secrets = secrets_of(platform)
-    return Changed(old, token, ends, renewed(before, seen(platform)))
-
-
-def airflow(platform: Stack) -> str:
-    """The address of Airflow."""
-    return f"http://127.0.0.1:{platform.port('airflow-webserver')}"
-
-
-def dags(platform: Stack, token: str) -> int:
-    """What Airflow answers whoever has a token."""
-    return httpx.get(f"{airflow(platform)}/api/v2/dags", headers={"Authorization": f"Bearer {token}"}, timeout=60).status_code
+    return Changed(old, earlier, ends, renewed(before, seen(platform)))
 
 
 def test_every_secret_is_new_but_those_that_need_a_hand(platform: Stack, changed: Changed) -> None:
@@ -68,7 +59,7 @@ def test_the_new_ones_are_let_in_and_the_old_ones_are_not(platform: Stack, comma
     asked = [name for name in DOORS for layer, kind in layer_kinds().items() if name in kind.secrets and layer in running]
     assert {name: (lets_in(platform, name, platform.secrets[name]), lets_in(platform, name, changed.before[name]))
             for name in asked} == dict.fromkeys(asked, (True, False))
-    assert dags(platform, changed.token) == dags(platform, "nonsense") == 403
+    assert page(platform, DAGS, changed.token).status_code == page(platform, DAGS, "nonsense").status_code == 403
 
 
 def test_what_needs_no_secret_is_left_alone(platform: Stack, markers: Markers, changed: Changed) -> None:

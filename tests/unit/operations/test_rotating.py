@@ -33,7 +33,7 @@ class World:
                 "found": lambda client, name: containers, "pulumi": self.pulumi, "environment": lambda folder: {},
                 "run_inside": self.run_inside, "apply": lambda stack, console: self.done.append("up"),
                 "declared": lambda stack: SimpleNamespace(services={}),
-                "wait_until_up": lambda client, name, services, layers: self.done.append(f"wait for {', '.join(layers)}")}.items():
+                "wait_until_up": lambda *args: self.done.append(f"wait for {', '.join(args[3])}")}.items():
             monkeypatch.setattr(rotating, name, value)
 
     def pulumi(self, arguments: list[str], folder: Any, environment: Any, text: str) -> str:

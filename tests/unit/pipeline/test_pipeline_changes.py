@@ -184,7 +184,8 @@ def test_a_start_waits_for_a_service_that_becomes_healthy_by_itself(world: World
     """Docker restarted it just now, or what it needs was being replaced until now."""
     _, docker = world(docker=FakeDocker(container("kafka", health=health), container("redis")))
     monkeypatch.setattr("time.sleep", lambda _: docker.all.__setitem__(0, container("kafka")))
-    assert pipeline("infrastructure", "start").status == 0
+    done = pipeline("infrastructure", "start")
+    assert done.status == 0 and "waiting for kafka" in done.err
 
 
 def test_a_start_does_not_wait_for_ever(world: World, pipeline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
