@@ -14,7 +14,7 @@ from applications.jobs.store import OVER, Store
 from applications.runtime.logs import log
 
 LOOK_SECONDS = 1.0
-REST_SHARE = 5.0
+REST_SHARE = 2.0
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ def _now() -> datetime:
 
 
 def repeated(kind: str, seconds: float, now: Callable[[], datetime] = _now) -> Schedule:
-    """The same job again and again: `seconds` after the last one ended, whoever submitted it, and not before five times as
-    long as that one ran has passed, so that it never takes more than a sixth of the machine's time. 0 is never.
+    """The same job again and again: `seconds` after the last one ended, whoever submitted it, and not before twice as
+    long as that one ran has passed, so that it never works more than a third of the time. 0 is never.
     """
     def due(store: Store) -> Due | None:
         latest = store.latest(kind=kind, limit=1)
