@@ -33,6 +33,8 @@ _CLIENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 """How MLflow's client behaves in our processes, unless their environment says otherwise: it must not hang for minutes."""
 SECONDS = 5
+MOST_WORDS = 300
+"""How many characters of what MLflow's client says an error has."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +147,18 @@ class Registry:
             code = error.error_code
             if code == "RESOURCE_DOES_NOT_EXIST":
                 raise absent(f"{what}: there is none in the registry at {self._uri}") from error
-            raise RegistryError(f"{what}: the registry at {self._uri} does not answer as it should ({code}): see whether "
+            raise RegistryError(f"{what}: the registry at {self._uri} does not answer as it should ({reason(error)}): see whether "
                                 "mlflow-server is healthy, and try again") from error
         except OSError as error:  # requests' errors are of this kind
-            raise RegistryError(f"{what}: the registry at {self._uri} is away ({type(error).__name__}): see whether "
+            raise RegistryError(f"{what}: the registry at {self._uri} is away ({reason(error)}): see whether "
                                 "mlflow-server is healthy, and try again") from error
+
+
+def reason(error: MlflowException | OSError) -> str:
+    """What went wrong, in a line. A connection that MLflow's client lost has the same code as whatever goes wrong in the server;
+    the words tell them apart."""
+    words = str(error).rpartition("Caused by ")[2].partition("\n")[0][:MOST_WORDS]
+    return f"{getattr(error, 'error_code', type(error).__name__)}: {words}"
 
 
 class _Absent(Exception):

@@ -17,7 +17,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from applications.ml.features import registry
 from applications.ml.model import artifact
 from applications.ml.model.errors import RegistryError
-from applications.ml.model.registry import configure_client
+from applications.ml.model.registry import configure_client, reason
 from applications.ml.model.risk import RiskModel
 from applications.ml.training.evaluation import Evaluation
 from applications.ml.training.gates import Gate
@@ -82,7 +82,7 @@ def _logged(tracking_uri: str, experiment: str, name: str, log: Callable[[], Non
             log()
         return str(run.info.run_id)
     except (MlflowException, OSError) as error:
-        raise RegistryError(f"the run could not be logged at {tracking_uri} ({type(error).__name__}): see whether mlflow-server is "
+        raise RegistryError(f"the run could not be logged at {tracking_uri} ({reason(error)}): see whether mlflow-server is "
                             "healthy, and start the job again") from error
 
 
