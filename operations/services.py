@@ -18,6 +18,7 @@ from operations.images import PROJECT
 
 READY_SECONDS = 120
 RECOVERY_SECONDS = 60
+"""How long a service may take to be well again that runs and is ill, since what it needs may just have been replaced."""
 CHANGING = ("starting", "restarting", "created")
 
 

@@ -6,7 +6,6 @@ import http.cookiejar
 import json
 import secrets
 import urllib.error
-import urllib.parse
 import urllib.request
 
 import pytest
